@@ -1,0 +1,61 @@
+package abi
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// The numbers are those of the Solo5 fact sheet, sections 1.5, 1.6, 2.4, 2.5
+// and 3.2.
+func TestLayout(t *testing.T) {
+	for _, c := range []struct {
+		what      string
+		got, want uintptr
+	}{
+		{"ABINote", unsafe.Sizeof(ABINote{}), 16},
+		{"ABINote.Version", unsafe.Offsetof(ABINote{}.Version), 4},
+		{"TenderNote", unsafe.Sizeof(TenderNote{}), 16},
+		{"TenderNote.FaultEntry", unsafe.Offsetof(TenderNote{}.FaultEntry), 8},
+		{"ManifestHeader", unsafe.Sizeof(ManifestHeader{}), 8},
+		{"ManifestEntry", unsafe.Sizeof(ManifestEntry{}), 104},
+		{"ManifestEntry.Type", unsafe.Offsetof(ManifestEntry{}.Type), 68},
+		{"ManifestEntry.Info", unsafe.Offsetof(ManifestEntry{}.Info), 72},
+		{"ManifestEntry.Backend", unsafe.Offsetof(ManifestEntry{}.Backend), 88},
+		{"ManifestEntry.Attached", unsafe.Offsetof(ManifestEntry{}.Attached), 96},
+		{"BlockInfo", unsafe.Sizeof(BlockInfo{}), 16},
+		{"BlockInfo.BlockBytes", unsafe.Offsetof(BlockInfo{}.BlockBytes), 8},
+		{"NetInfo", unsafe.Sizeof(NetInfo{}), 16},
+		{"NetInfo.MTU", unsafe.Offsetof(NetInfo{}.MTU), 6},
+		{"HVTBoot", unsafe.Sizeof(HVTBoot{}), 56},
+		{"HVTBoot.KernelEnd", unsafe.Offsetof(HVTBoot{}.KernelEnd), 8},
+		{"HVTBoot.CycleHz", unsafe.Offsetof(HVTBoot{}.CycleHz), 16},
+		{"HVTBoot.Cmdline", unsafe.Offsetof(HVTBoot{}.Cmdline), 24},
+		{"HVTBoot.Manifest", unsafe.Offsetof(HVTBoot{}.Manifest), 32},
+		{"HVTBoot.HostFeatures", unsafe.Offsetof(HVTBoot{}.HostFeatures), 40},
+		{"HVTBoot.GuestFeatures", unsafe.Offsetof(HVTBoot{}.GuestFeatures), 44},
+		{"HVTBoot.NetRing", unsafe.Offsetof(HVTBoot{}.NetRing), 48},
+		{"SPTBoot", unsafe.Sizeof(SPTBoot{}), 40},
+		{"SPTBoot.EpollFD", unsafe.Offsetof(SPTBoot{}.EpollFD), 32},
+		{"SPTBoot.TimerFD", unsafe.Offsetof(SPTBoot{}.TimerFD), 36},
+		{"WalltimeArgs", unsafe.Sizeof(WalltimeArgs{}), 8},
+		{"PutsArgs", unsafe.Sizeof(PutsArgs{}), 16},
+		{"PollArgs", unsafe.Sizeof(PollArgs{}), 24},
+		{"PollArgs.Ret", unsafe.Offsetof(PollArgs{}.Ret), 16},
+		{"BlockArgs", unsafe.Sizeof(BlockArgs{}), 40},
+		{"BlockArgs.Ret", unsafe.Offsetof(BlockArgs{}.Ret), 32},
+		{"NetArgs", unsafe.Sizeof(NetArgs{}), 32},
+		{"NetArgs.Len", unsafe.Offsetof(NetArgs{}.Len), 16},
+		{"NetArgs.Ret", unsafe.Offsetof(NetArgs{}.Ret), 24},
+		{"HaltArgs", unsafe.Sizeof(HaltArgs{}), 16},
+		{"HaltArgs.Status", unsafe.Offsetof(HaltArgs{}.Status), 8},
+		{"FaultRecord", unsafe.Sizeof(FaultRecord{}), 48},
+		{"FaultRecord.CR2", unsafe.Offsetof(FaultRecord{}.CR2), 40},
+		{"ManifestNoteMaxDesc", ManifestNoteMaxDesc, 6668},
+		{"manifest copy", HVTBootInfo + unsafe.Sizeof(HVTBoot{}), 0x10038},
+		{"spt manifest copy", SPTBootInfo + unsafe.Sizeof(SPTBoot{}), 0x11028},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s = %d, want %d", c.what, c.got, c.want)
+		}
+	}
+}

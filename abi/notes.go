@@ -1,0 +1,86 @@
+package abi
+
+// ELF notes. A tender finds them through program headers only: one note at
+// the start of each PT_NOTE segment. Content starts at NoteHeaderSize rounded
+// up to the alignment of the content; the padding counts as descriptor bytes.
+const (
+	// NoteHeaderSize is the three u32 fields plus the name padded to 8 bytes.
+	NoteHeaderSize = 20
+
+	// Solo5NoteName is n_name of the two notes of the contract, with its NUL.
+	Solo5NoteName = "Solo5\x00"
+	// NoteTypeABI1 is n_type of the ABI note ("ABI1").
+	NoteTypeABI1 = 0x31494241
+	// NoteTypeMFT1 is n_type of the manifest note ("MFT1").
+	NoteTypeMFT1 = 0x3154464d
+
+	// ABINoteAlign is the alignment of ABINote inside its note.
+	ABINoteAlign = 4
+	// ABINoteMaxDesc is the largest n_descsz accepted for an ABI note.
+	ABINoteMaxDesc = 32
+	// ManifestNoteAlign is the alignment of the manifest inside its note.
+	ManifestNoteAlign = 8
+	// ManifestNoteMaxDesc is the largest n_descsz accepted for a manifest note.
+	ManifestNoteMaxDesc = 4 + 8 + ManifestMaxEntries*104
+
+	// TenderNoteName is n_name of the note with our extensions, with its NUL.
+	TenderNoteName = "Tender\x00"
+	// NoteTypeTND1 is n_type of the extension note ("TND1").
+	NoteTypeTND1 = 0x31444e54
+	// TenderNoteAlign is the alignment of TenderNote inside its note.
+	TenderNoteAlign = 8
+
+	// Interpreter is the PT_INTERP path that makes the host refuse to execute
+	// an image directly.
+	Interpreter = "/nonexistent/solo5/"
+)
+
+// Target is the kind of tender an image is linked for.
+type Target uint32
+
+// Targets of the ABI note.
+const (
+	TargetHVT    Target = 1
+	TargetSPT    Target = 2
+	TargetVirtio Target = 3
+	TargetMuen   Target = 4
+	TargetGenode Target = 5
+	TargetXen    Target = 6
+)
+
+// ABI versions of the targets we implement.
+const (
+	VersionHVT = 2
+	VersionSPT = 2
+)
+
+// ABINote is the content of the ABI1 note.
+type ABINote struct {
+	Target   Target
+	Version  uint32
+	Reserved [2]uint32
+}
+
+// TenderNote is the content of the TND1 note: what the image can do beyond
+// the Solo5 contract. Stock tenders do not look at it.
+type TenderNote struct {
+	// Version is TenderNoteVersion.
+	Version uint32
+	// Flags is a set of TenderFlag bits; unknown bits are ignored.
+	Flags uint32
+	// FaultEntry is where a CPU exception at CPL 3 resumes, see FaultRecord.
+	// It lies in an executable segment. 0 if FlagUserStart is clear.
+	FaultEntry uint64
+}
+
+// TenderNoteVersion is the only version of TenderNote.
+const TenderNoteVersion = 1
+
+// Flags of TenderNote.
+const (
+	// FlagUserStart says that e_entry may be entered at CPL 3.
+	FlagUserStart = 1 << 0
+	// FlagPollMask says that PollArgs.ReadySet holds, on entry, the set of
+	// handles to wait for; a tender that honours it sets HostPollMask.
+	FlagPollMask = 1 << 1
+)
