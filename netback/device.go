@@ -10,8 +10,13 @@ package netback
 // DefaultMTU is the MTU of a device whose interface is not known.
 const DefaultMTU = 1500
 
-// maxMTU is what the guest's manifest can express.
-const maxMTU = 1<<16 - 1
+const (
+	// maxMTU is what the guest's manifest can express.
+	maxMTU = 1<<16 - 1
+	// maxFrameBytes is a payload of maxMTU after an Ethernet header with two
+	// VLAN tags. A TAP itself would pass frames of megabytes to the host.
+	maxFrameBytes = 14 + 2*4 + maxMTU
+)
 
 // Device is the host side of one guest network device. It is used by one
 // goroutine at a time, and no method but Close allocates. After Close, FD is
@@ -24,9 +29,10 @@ type Device interface {
 	ReadFrame(p []byte) (n int, err error)
 
 	// WriteFrame sends p as one frame and keeps no reference to it. It fails
-	// with unix.EAGAIN, unwrapped, when the queue is full, and with the
-	// unix.Errno of the host otherwise: unix.EINVAL for a frame shorter than
-	// an Ethernet header on a TAP, for one. A frame for an interface that is
+	// with unix.EAGAIN, unwrapped, when the queue is full, with unix.EMSGSIZE
+	// for a frame of more than 64 KiB, and with the unix.Errno of the host
+	// otherwise: unix.EINVAL for a frame shorter than an Ethernet header on a
+	// TAP, for one. The MTU is not enforced. A frame for an interface that is
 	// down is lost without an error, like one for an unplugged cable.
 	WriteFrame(p []byte) error
 

@@ -17,8 +17,8 @@ var _ Device = (*Inherited)(nil)
 // attached TAP (IFF_TAP|IFF_NO_PI), or a datagram, sequential-packet or raw
 // socket. It becomes non-blocking and close-on-exec, and the device's own;
 // after an error it is the caller's still. The MTU is that of the TAP's
-// interface if that can be found, in whatever network namespace it is, and
-// DefaultMTU if not. Errors wrap the unix.Errno: EBADF, EINVAL, ERANGE.
+// interface, looked up in its own network namespace where the process may enter
+// that, and DefaultMTU if it is not found. Errors wrap the unix.Errno: EBADF, EINVAL, ERANGE.
 // Source: solo5-abi 5.2, "@FD".
 func FromFD(fd int, opts Options) (*Inherited, error) {
 	d, err := fromFD(fd, opts)
@@ -63,27 +63,34 @@ func frameMTU(fd int) (int, error) {
 		return 0, fault(unix.EINVAL, "it is neither an attached TAP nor a socket: pass a descriptor after TUNSETIFF with IFF_TAP|IFF_NO_PI")
 	}
 	const form = unix.IFF_TAP | unix.IFF_NO_PI
-	if req.Uint16()&(form|unix.IFF_VNET_HDR) != form {
-		return 0, fault(unix.EINVAL, "interface %s is attached with flags %#x: attach it with IFF_TAP|IFF_NO_PI and no IFF_VNET_HDR", req.Name(), req.Uint16())
-	}
 	link, err := linkOf(fd, req.Name())
+	if req.Uint16()&(form|unix.IFF_VNET_HDR) != form || err == nil && hasPacketInfo(link) {
+		return 0, fault(unix.EINVAL, "interface %s is not attached as a TAP with plain frames: attach it with IFF_TAP|IFF_NO_PI and no IFF_VNET_HDR", req.Name())
+	}
 	if err != nil {
 		return DefaultMTU, nil
 	}
 	return checkMTU(link.Attrs().MTU)
 }
 
-// linkOf finds the interface of an attached TAP in its network namespace,
-// which need not be this thread's.
+// hasPacketInfo tells what TUNGETIFF does not: its IFF_NO_PI bit is also
+// IFF_NOFILTER, which is set on any descriptor without a socket filter.
+func hasPacketInfo(link netlink.Link) bool {
+	tun, ok := link.(*netlink.Tuntap)
+	return ok && tun.Flags&netlink.TUNTAP_NO_PI == 0
+}
+
+// linkOf finds the interface of an attached TAP in its own network namespace,
+// or in this thread's if the process may not enter that one.
 func linkOf(fd int, name string) (netlink.Link, error) {
 	home, err := unix.IoctlRetInt(fd, unix.TUNGETDEVNETNS)
 	if err != nil {
-		return nil, fmt.Errorf("asking for its network namespace: %w", err)
+		return netlink.LinkByName(name)
 	}
 	defer unix.Close(home)
 	links, err := netlink.NewHandleAt(netns.NsHandle(home), unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, fmt.Errorf("entering its network namespace: %w", err)
+		return netlink.LinkByName(name)
 	}
 	defer links.Close()
 	return links.LinkByName(name)

@@ -36,6 +36,9 @@ func (p *port) ReadFrame(b []byte) (int, error) {
 
 // WriteFrame implements Device.
 func (p *port) WriteFrame(b []byte) error {
+	if len(b) > maxFrameBytes {
+		return unix.EMSGSIZE
+	}
 	for {
 		n, err := unix.Write(p.fd, b)
 		switch {

@@ -141,9 +141,9 @@ func setInterface(fd int, name string) error {
 	switch err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err {
 	case nil:
 	case unix.EBUSY:
-		return fault(unix.EBUSY, "another process has attached it: end that one (`fuser -v %s` lists candidates) or make a second TAP", tunPath)
+		return fault(unix.EBUSY, "another process has attached it: find it with `grep -ls 'iff:.*%s$' /proc/*/fdinfo/*` and end it, or make a second TAP", name)
 	case unix.EPERM:
-		return fault(unix.EPERM, "no permission to attach it: run as root, or make it yours with `ip tuntap add dev %s mode tap user $(id -un)`", name)
+		return fault(unix.EPERM, "no permission to attach it: run as root, or have root give it to you with `ip link del %s && ip tuntap add dev %[1]s mode tap user NAME && ip link set %[1]s up`", name)
 	case unix.EINVAL:
 		return fault(unix.EINVAL, "it is not a TAP with one queue: replace it with `ip link del %s && ip tuntap add dev %[1]s mode tap && ip link set %[1]s up`", name)
 	default:
