@@ -37,7 +37,8 @@ type SegmentInfo struct {
 	Flags       string `json:"flags"`
 }
 
-// Info describes the image. Slices are never nil.
+// Info describes the image. Slices are never nil; devices of reserved types
+// are left out.
 func (im *Image) Info() Info {
 	info := Info{
 		Path:       im.Name,
@@ -52,7 +53,9 @@ func (im *Image) Info() Info {
 		Extensions: extensions(im.Tender),
 	}
 	for i, d := range im.Manifest {
-		info.Devices = append(info.Devices, DeviceInfo{i + 1, d.Name, TypeName(d.Type)})
+		if d.Type < abi.DeviceReserved {
+			info.Devices = append(info.Devices, DeviceInfo{i + 1, d.Name, TypeName(d.Type)})
+		}
 	}
 	for _, s := range im.Segments {
 		info.Segments = append(info.Segments, SegmentInfo{fmt.Sprintf("%#x", s.Vaddr), s.Filesz, s.Memsz, flagText(uint32(s.Flags))})

@@ -31,7 +31,7 @@ func TypeName(t abi.DeviceType) string {
 }
 
 // JSON is the manifest in Solo5's JSON form, as its query-manifest prints it.
-// Devices of reserved types are left out.
+// Devices of reserved types are left out. The manifest must pass Check.
 func (m Manifest) JSON() []byte {
 	var devices []string
 	for _, d := range m {

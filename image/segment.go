@@ -117,11 +117,11 @@ func checkFits(addr, size, memBytes uint64) error {
 		return nil
 	}
 	if end > abi.HVTMaxMem {
-		return fmt.Errorf("ends at %#x, which is more memory than a guest can have; %s", end, linkLower)
+		return fmt.Errorf("ends at %#x, beyond 4 GB; %s", end, linkLower)
 	}
 	const mb = 1 << 20
-	need := (end + abi.HVTMemGranularity) / abi.HVTMemGranularity * abi.HVTMemGranularity
-	return fmt.Errorf("ends at %#x, beyond the guest's %d MB of memory; start it with --mem=%d or more", end, memBytes/mb, min(need, abi.HVTMaxMem)/mb)
+	need := (end + abi.HVTMemGranularity - 1) / abi.HVTMemGranularity * abi.HVTMemGranularity
+	return fmt.Errorf("ends at %#x, beyond the guest's %d MB of memory; start it with --mem=%d or more", end, memBytes/mb, need/mb)
 }
 
 // checkComplete says whether r has all bytes of the segments.
