@@ -100,9 +100,9 @@ func (d *File) claim() error {
 	}
 	switch {
 	case d.capacity%int64(d.blockBytes) != 0:
-		return fmt.Errorf("backing storage size must be block aligned (%d bytes), it is %d: round it up with `truncate -s %%%[1]d FILE`", d.blockBytes, d.capacity)
+		return fmt.Errorf("backing storage size must be block aligned (%d bytes), it is %d: round it up with `truncate -s %%%[1]d %[3]s` or choose smaller blocks", d.blockBytes, d.capacity, d.file.Name())
 	case d.capacity == 0:
-		return fmt.Errorf("backing storage must be at least 1 block (%d bytes), it is empty: `truncate -s 64M FILE` gives it a size", d.blockBytes)
+		return fmt.Errorf("backing storage must be at least 1 block (%d bytes), it is empty: give it a size with `truncate -s 64M %s`", d.blockBytes, d.file.Name())
 	}
 	return nil
 }
