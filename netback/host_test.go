@@ -34,6 +34,17 @@ func newHost(t testing.TB) {
 	}
 }
 
+// dropCap takes a capability below 32 from this thread, which ends with the
+// test.
+func dropCap(t testing.TB, capability int) {
+	t.Helper()
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	check(t, unix.Capget(&head, &caps[0]))
+	caps[0].Effective &^= 1 << capability
+	check(t, unix.Capset(&head, &caps[0]))
+}
+
 // addTAP makes a TAP that is up and has the given MTU.
 func addTAP(t testing.TB, name string, mtu int) netlink.Link {
 	t.Helper()

@@ -67,7 +67,7 @@ func TestInheritedTAPWithoutPrivilege(t *testing.T) {
 	newHost(t)
 	addTAP(t, "tap0", 9000)
 	fd := attached(t, "tap0", unix.IFF_TAP|unix.IFF_NO_PI)
-	dropNetAdmin(t)
+	dropCap(t, unix.CAP_NET_ADMIN)
 	d, err := FromFD(dup(t, fd), Options{})
 	check(t, err)
 	defer d.Close()

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -109,8 +110,18 @@ func TestTAPRefusals(t *testing.T) {
 		}, unix.EINVAL, "another name of interface tap0"},
 		{"somebody else's", "tap0", func(t *testing.T) {
 			sh(t, "ip tuntap add dev tap0 mode tap user 12345 && ip link set tap0 up")
-			dropNetAdmin(t)
+			dropCap(t, unix.CAP_NET_ADMIN)
 		}, unix.EPERM, "run as root"},
+		{"no driver", "tap0", func(t *testing.T) {
+			tap(t)
+			emptyDevNet(t)
+		}, unix.ENOENT, "modprobe tun"},
+		{"no permission", "tap0", func(t *testing.T) {
+			tap(t)
+			emptyDevNet(t)
+			check(t, unix.Mknod(tunPath, unix.S_IFCHR, int(unix.Mkdev(10, 200))))
+			dropCap(t, unix.CAP_DAC_OVERRIDE)
+		}, unix.EACCES, "no permission to open /dev/net/tun"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			newHost(t)
@@ -147,21 +158,22 @@ func interfaces(t *testing.T) string {
 	return strings.Join(names, " ")
 }
 
-// dropNetAdmin takes CAP_NET_ADMIN from this thread, which ends with the test.
-func dropNetAdmin(t *testing.T) {
+// emptyDevNet hides the directory of tunPath from this thread, which ends with
+// the test.
+func emptyDevNet(t *testing.T) {
 	t.Helper()
-	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var caps [2]unix.CapUserData
-	check(t, unix.Capget(&head, &caps[0]))
-	caps[0].Effective &^= 1 << unix.CAP_NET_ADMIN
-	check(t, unix.Capset(&head, &caps[0]))
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		t.Skipf("needs mount namespaces: %v", err)
+	}
+	check(t, unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""))
+	check(t, unix.Mount("tmpfs", filepath.Dir(tunPath), "tmpfs", 0, ""))
 }
 
 func TestTAPWithoutPrivilege(t *testing.T) {
 	newHost(t)
 	link := addTAP(t, "tap0", 1500)
 	host := hostEnd(t, link)
-	dropNetAdmin(t)
+	dropCap(t, unix.CAP_NET_ADMIN)
 	d, err := OpenTAP("tap0", Options{})
 	check(t, err)
 	defer d.Close()
