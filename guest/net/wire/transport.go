@@ -1,0 +1,71 @@
+package wire
+
+// Lengths of transport headers without options.
+const (
+	TCPMinLen = 20
+	UDPLen    = 8
+)
+
+// TCP flags.
+const (
+	TCPFin = 1 << iota
+	TCPSyn
+	TCPRst
+	TCPPsh
+	TCPAck
+	TCPUrg
+)
+
+// TCP is a segment whose header, options included, is complete.
+type TCP []byte
+
+// ParseTCP checks that b starts with a complete TCP header.
+func ParseTCP(b []byte) (TCP, bool) {
+	if len(b) < TCPMinLen {
+		return nil, false
+	}
+	header := int(b[12]>>4) * 4
+	if header < TCPMinLen || header > len(b) {
+		return nil, false
+	}
+	return TCP(b), true
+}
+
+func (s TCP) SrcPort() uint16 { return be16(s[0:2]) }
+func (s TCP) DstPort() uint16 { return be16(s[2:4]) }
+func (s TCP) Seq() uint32     { return be32(s[4:8]) }
+func (s TCP) Ack() uint32     { return be32(s[8:12]) }
+func (s TCP) HeaderLen() int  { return int(s[12]>>4) * 4 }
+func (s TCP) Flags() uint8    { return s[13] }
+func (s TCP) Window() uint16  { return be16(s[14:16]) }
+
+// WindowScale is the shift of the window scale option (RFC 7323), at most 14,
+// and whether there is one.
+func (s TCP) WindowScale() (shift uint8, ok bool) {
+	b := s[TCPMinLen:s.HeaderLen()]
+	for len(b) > 0 {
+		switch b[0] {
+		case 0:
+			return 0, false
+		case 1:
+			b = b[1:]
+			continue
+		}
+		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+			return 0, false
+		}
+		if b[0] == 3 && b[1] == 3 {
+			return min(b[2], 14), true
+		}
+		b = b[b[1]:]
+	}
+	return 0, false
+}
+
+// UDP is a datagram whose header is complete. Precondition: len ≥ UDPLen.
+type UDP []byte
+
+func (d UDP) SrcPort() uint16  { return be16(d[0:2]) }
+func (d UDP) DstPort() uint16  { return be16(d[2:4]) }
+func (d UDP) Length() int      { return int(be16(d[4:6])) }
+func (d UDP) Checksum() uint16 { return be16(d[6:8]) }
