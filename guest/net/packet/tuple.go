@@ -1,0 +1,54 @@
+package packet
+
+import (
+	"fmt"
+
+	"tender/guest/net/wire"
+)
+
+// Tuple names one direction of a flow. It has no padding, and so hashes as
+// one piece of memory.
+type Tuple struct {
+	Src, Dst wire.Addr4
+	// SrcPort and DstPort are 0 for protocols without ports. For an ICMP query
+	// or reply both are its identifier.
+	SrcPort, DstPort uint16
+	Proto            uint16
+	// ICMPType is 0 for other protocols.
+	ICMPType uint16
+}
+
+// Invert returns the tuple of an answer.
+func (t Tuple) Invert() Tuple {
+	t.Src, t.Dst = t.Dst, t.Src
+	t.SrcPort, t.DstPort = t.DstPort, t.SrcPort
+	if t.Proto == wire.ProtoICMP {
+		t.ICMPType = invertType(t.ICMPType)
+	}
+	return t
+}
+
+func invertType(icmpType uint16) uint16 {
+	switch icmpType {
+	case wire.ICMPEchoRequest:
+		return wire.ICMPEchoReply
+	case wire.ICMPEchoReply:
+		return wire.ICMPEchoRequest
+	case wire.ICMPTimestamp:
+		return wire.ICMPTimestampReply
+	case wire.ICMPTimestampReply:
+		return wire.ICMPTimestamp
+	}
+	return icmpType
+}
+
+// BeginsFlow reports whether a datagram with this tuple may be the first of a
+// flow; for ICMP only queries may. TCP has conditions of its own.
+func (t Tuple) BeginsFlow() bool {
+	return t.Proto != wire.ProtoICMP || t.ICMPType == wire.ICMPEchoRequest || t.ICMPType == wire.ICMPTimestamp
+}
+
+// String is for messages to people.
+func (t Tuple) String() string {
+	return fmt.Sprintf("proto %d %v:%d > %v:%d type %d", t.Proto, t.Src, t.SrcPort, t.Dst, t.DstPort, t.ICMPType)
+}
