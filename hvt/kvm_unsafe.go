@@ -1,0 +1,75 @@
+package hvt
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/bobuhiro11/gokvm/kvm"
+	"golang.org/x/sys/unix"
+)
+
+// The ioctls that pass memory are issued here rather than by gokvm: it turns
+// the pointer into an integer one call too early, so a struct on a goroutine
+// stack may have moved when the kernel writes to it. Its structs, numbers and
+// pointerless calls are used as they are.
+var (
+	ioctlRun                 = kvm.IIO(0x80)
+	ioctlGetSupportedCPUID   = kvm.IIOWR(0x05, 8)
+	ioctlSetUserMemoryRegion = kvm.IIOW(0x46, unsafe.Sizeof(kvm.UserspaceMemoryRegion{}))
+	ioctlGetRegs             = kvm.IIOR(0x81, unsafe.Sizeof(kvm.Regs{}))
+	ioctlSetRegs             = kvm.IIOW(0x82, unsafe.Sizeof(kvm.Regs{}))
+	ioctlGetSregs            = kvm.IIOR(0x83, unsafe.Sizeof(kvm.Sregs{}))
+	ioctlSetSregs            = kvm.IIOW(0x84, unsafe.Sizeof(kvm.Sregs{}))
+	ioctlSetCPUID2           = kvm.IIOW(0x90, 8)
+	ioctlSetXCRS             = kvm.IIOW(0xa7, unsafe.Sizeof(kvm.XCRS{}))
+)
+
+// cpuidTable is struct kvm_cpuid2 with room for as many entries as KVM has.
+type cpuidTable struct {
+	n       uint32
+	_       uint32
+	entries [256]kvm.CPUIDEntry2
+}
+
+func ioctl[T any](fd int, op uintptr, arg *T) error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), op, uintptr(unsafe.Pointer(arg))); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func supportedCPUID(kvmFD int) (*cpuidTable, error) {
+	t := &cpuidTable{n: uint32(len(cpuidTable{}.entries))}
+	err := ioctl(kvmFD, ioctlGetSupportedCPUID, t)
+	return t, err
+}
+
+// setMemory makes mem, which must be page-aligned and outlive the VM, the
+// guest physical memory at base.
+func setMemory(vmFD int, slot uint32, base uint64, mem []byte) error {
+	return ioctl(vmFD, ioctlSetUserMemoryRegion, &kvm.UserspaceMemoryRegion{
+		Slot:          slot,
+		GuestPhysAddr: base,
+		MemorySize:    uint64(len(mem)),
+		UserspaceAddr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(mem)))),
+	})
+}
+
+// enter is KVM_RUN. Unlike gokvm's it reports EINTR, which is how a running
+// guest is stopped.
+func enter(vcpuFD int) unix.Errno {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(vcpuFD), ioctlRun, 0)
+	return errno
+}
+
+// runData is the kvm_run structure at the start of the vCPU's mapping.
+func runData(mapping []byte) *kvm.RunData {
+	return (*kvm.RunData)(unsafe.Pointer(unsafe.SliceData(mapping)))
+}
+
+// requestExit makes the present or next KVM_RUN return EINTR. Any goroutine
+// may call it: kvm_run.immediate_exit is the second byte of the mapping, and
+// the word is changed atomically beside its neighbour, which stays 0.
+func requestExit(mapping []byte) {
+	atomic.OrUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(mapping))), 1<<8)
+}

@@ -1,0 +1,86 @@
+package hvt
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"tender/abi"
+	"tender/image"
+)
+
+// memory is the guest's RAM, from guest physical address 0, as the host sees
+// it. It lies outside the Go heap.
+type memory struct {
+	bytes []byte
+	// sealed are the segments the guest may not write, and so neither may a
+	// hypercall on its behalf.
+	sealed []image.Range
+}
+
+// newMemory maps zeros that take no room until they are touched.
+func newMemory(size uint64) (memory, error) {
+	b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return memory{}, fmt.Errorf("cannot map %d MiB of guest memory: %w; give the guest less", size>>20, err)
+	}
+	return memory{bytes: b}, nil
+}
+
+func (m *memory) unmap() error {
+	if m.bytes == nil {
+		return nil
+	}
+	err := unix.Munmap(m.bytes)
+	m.bytes = nil
+	return err
+}
+
+// seal takes the right to write away from the segments that do not ask for
+// it. In kernel mode this is the only protection they have: the guest's page
+// tables say writable there, and its own may say anything.
+func (m *memory) seal(ranges []image.Range) error {
+	for _, r := range ranges {
+		if r.Flags&elf.PF_W != 0 || r.Start == r.End {
+			continue
+		}
+		if err := unix.Mprotect(m.bytes[r.Start:r.End], unix.PROT_READ); err != nil {
+			return fmt.Errorf("cannot make guest memory %#x..%#x read-only: %w", r.Start, r.End, err)
+		}
+		m.sealed = append(m.sealed, r)
+	}
+	return nil
+}
+
+// in is a buffer the guest passed for the host to read. The contract wants it
+// to end below the last byte of memory, even if it is empty.
+func (m *memory) in(gpa, size uint64) ([]byte, error) {
+	top := uint64(len(m.bytes))
+	if gpa >= top || size >= top-gpa {
+		return nil, breach(BreachAccess, "Invalid guest access: gpa=%#x, sz=%d", gpa, size)
+	}
+	return m.bytes[gpa : gpa+size : gpa+size], nil
+}
+
+// out is a buffer the guest passed for the host to write. What the guest may
+// not write itself is refused: read-only segments, and all below the first
+// segment, where boot info and page tables are.
+func (m *memory) out(gpa, size uint64) ([]byte, error) {
+	b, err := m.in(gpa, size)
+	if err != nil || size == 0 {
+		return b, err
+	}
+	readOnly := gpa < abi.MinLoadAddr
+	for _, r := range m.sealed {
+		readOnly = readOnly || gpa < r.End && r.Start < gpa+size
+	}
+	if readOnly {
+		return nil, breach(BreachAccess, "Invalid guest access: gpa=%#x, sz=%d is read-only", gpa, size)
+	}
+	return b, nil
+}
+
+func (m *memory) put64(gpa, v uint64) { binary.LittleEndian.PutUint64(m.bytes[gpa:], v) }

@@ -1,0 +1,172 @@
+package hvt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/bobuhiro11/gokvm/kvm"
+	"golang.org/x/sys/unix"
+
+	"tender/abi"
+)
+
+// Run executes the guest until it halts, and may be called once. It fails
+// with a *GuestError when the guest broke the contract or crashed, and with
+// the cause of ctx soon after that ends, unless a Write of the console or a
+// block device holds it up. Run occupies the calling goroutine's thread.
+func (vm *VM) Run(ctx context.Context) (Exit, error) {
+	if err := vm.begin(); err != nil {
+		return Exit{}, err
+	}
+	defer vm.end()
+	if ctx.Err() != nil {
+		return Exit{}, context.Cause(ctx)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	// The thread is still ours when the last signal is sent: a stop that has
+	// begun is waited for.
+	thread := unix.Gettid()
+	stopped := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		vm.stop(thread)
+		close(stopped)
+	})
+	defer func() {
+		if !cancel() {
+			<-stopped
+		}
+	}()
+
+	err := vm.loop(ctx)
+	switch {
+	case err == nil:
+		return vm.host.exit, nil
+	case errors.Is(err, errStopped):
+		return Exit{}, context.Cause(ctx)
+	}
+	var g *GuestError
+	if !errors.As(err, &g) {
+		return Exit{}, fmt.Errorf("%s: %w", vm.name, err)
+	}
+	g.Guest = vm.name
+	if rip, err := vm.vcpu.rip(); err == nil {
+		g.RIP, g.HasRIP = rip, true
+	}
+	return Exit{}, g
+}
+
+// begin moves from stateReady to stateRunning.
+func (vm *VM) begin() error {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	if vm.state != stateReady {
+		return fmt.Errorf("%s: Run called twice or after Close; a guest runs once, make another", vm.name)
+	}
+	vm.state = stateRunning
+	return nil
+}
+
+func (vm *VM) end() {
+	vm.mu.Lock()
+	vm.state = stateEnded
+	vm.mu.Unlock()
+}
+
+// stop ends the loop that runs on the thread, wherever it is: before KVM_RUN
+// the flag makes it return, inside the signal does, and in POLL the eventfd.
+// SIGURG is the signal the Go runtime itself uses to interrupt threads, so
+// it needs no handler.
+func (vm *VM) stop(thread int) {
+	requestExit(vm.vcpu.mapping)
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	// Neither call can fail in a way that matters: the eventfd is ours and
+	// empty, the thread waits for us.
+	unix.Write(vm.stopFD, one[:])
+	unix.Tgkill(unix.Getpid(), thread, unix.SIGURG)
+}
+
+// loop enters the guest again and again. It allocates only when the guest
+// ends.
+func (vm *VM) loop(ctx context.Context) error {
+	run := vm.vcpu.run
+	for {
+		switch errno := enter(vm.vcpu.fd); errno {
+		case 0:
+		case unix.EINTR:
+			if ctx.Err() != nil {
+				return errStopped
+			}
+			continue
+		case unix.EFAULT:
+			return breach(BreachTranslation, "host/guest translation fault")
+		default:
+			return fmt.Errorf("KVM_RUN: %w", errno)
+		}
+		if kvm.ExitType(run.ExitReason) != kvm.EXITIO {
+			if err := vm.ended(run); err != nil {
+				return err
+			}
+			continue
+		}
+		port, value, err := vm.out(run)
+		if err != nil {
+			return err
+		}
+		done, err := vm.host.hypercall(port-abi.HypercallPort, value)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// out is the port and the value of an exit by OUT, if they are a hypercall's.
+func (vm *VM) out(run *kvm.RunData) (port uint16, value uint64, err error) {
+	direction, width, p, _, offset := run.IO()
+	port = uint16(p)
+	if direction != kvm.EXITIOOUT || width != 4 || port < abi.HypercallPort || port > abi.HypercallPort+abi.HypercallMax {
+		what := "OUT"
+		if direction != kvm.EXITIOOUT {
+			what = "IN"
+		}
+		return 0, 0, breach(BreachPort, "Invalid guest port access: %s, port=%#x, width=%d", what, port, width)
+	}
+	if offset > uint64(len(vm.vcpu.mapping))-4 {
+		return 0, 0, errors.New("KVM_RUN: the data of an I/O exit is outside the vCPU's mapping")
+	}
+	return port, uint64(binary.LittleEndian.Uint32(vm.vcpu.mapping[offset:])), nil
+}
+
+// ended explains an exit that is no I/O; nil means to go on.
+func (vm *VM) ended(run *kvm.RunData) error {
+	reason := kvm.ExitType(run.ExitReason)
+	switch reason {
+	case kvm.EXITINTR:
+		return nil
+	case kvm.EXITMMIO:
+		// A write to read-only memory is EFAULT where the CPU walks nested
+		// page tables, and comes here where KVM does it.
+		if run.Data[0] < uint64(len(vm.host.mem.bytes)) {
+			return breach(BreachTranslation, "host/guest translation fault: gpa=%#x", run.Data[0])
+		}
+		return breach(BreachExit, "unhandled exit: exit_reason=%#x, gpa=%#x", run.ExitReason, run.Data[0])
+	case kvm.EXITFAILENTRY:
+		return breach(BreachEntry, "KVM_RUN: the CPU refused the guest's state: hardware reason %#x", run.Data[0])
+	case kvm.EXITINTERNALERROR:
+		note := ""
+		if vm.emulated {
+			note = "; this /dev/kvm emulates kernel-mode code, without SSE: run the guest on a host with hardware virtualisation, or build it to start in user mode"
+		}
+		return breach(BreachEmulation, "KVM_RUN: internal error: suberror=%#x%s", uint32(run.Data[0]), note)
+	case kvm.EXITHLT:
+		if vm.mode == StartUser {
+			return breach(BreachExit, "unhandled exit: exit_reason=%#x, exception in the tender's fault stub", run.ExitReason)
+		}
+	}
+	return breach(BreachExit, "unhandled exit: exit_reason=%#x", run.ExitReason)
+}

@@ -1,0 +1,207 @@
+package hvt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/bobuhiro11/gokvm/kvm"
+	"golang.org/x/sys/unix"
+
+	"tender/abi"
+	"tender/image"
+)
+
+// VM is one guest, from New to Close. Its methods may be called by different
+// goroutines; Run once.
+type VM struct {
+	name string
+	mode Start // StartKernel or StartUser
+	// emulated says that this KVM does not run kernel-mode code natively.
+	emulated bool
+	host     host
+	system   []byte // the system slot of a user-mode start
+	vmFD     int
+	stopFD   int // eventfd that ends POLL
+	vcpu     *vcpu
+
+	mu    sync.Mutex
+	state vmState
+}
+
+type vmState int
+
+const (
+	stateReady vmState = iota
+	stateRunning
+	stateEnded
+	stateClosed
+)
+
+// New builds a guest that is ready to run. The caller calls Close.
+//
+// Besides errors of the image's, it fails with *MissingDevicesError and
+// *UndeclaredDeviceError, and with the unix.Errno of /dev/kvm wrapped.
+func New(c Config) (*VM, error) {
+	vm, err := build(c)
+	if err != nil {
+		return nil, err
+	}
+	if vm.mode == StartKernel {
+		if native, err := nativeKernelMode(); err == nil && !native {
+			vm.emulated = true
+			c.logf("%s: this /dev/kvm emulates kernel-mode code, without SSE: it is slow, and ends at the first such instruction", vm.name)
+		}
+	}
+	return vm, nil
+}
+
+// build is New without the probe, which itself builds guests.
+func build(c Config) (_ *VM, err error) {
+	if c.Image == nil {
+		return nil, errors.New("no image")
+	}
+	if err := c.Image.CheckTarget(abi.TargetHVT, abi.VersionHVT); err != nil {
+		return nil, err
+	}
+	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, vm.release())
+		}
+	}()
+	if vm.mode, err = c.start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", vm.name, err)
+	}
+	memBytes, err := c.memBytes()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", vm.name, err)
+	}
+	cmdline, err := c.cmdline()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", vm.name, err)
+	}
+	if vm.stopFD, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return nil, fmt.Errorf("cannot create an eventfd: %w", err)
+	}
+	note := c.Image.Tender
+	masked := note != nil && note.Flags&abi.FlagPollMask != 0
+	vm.host.poll = newPoller(vm.stopFD, masked)
+	vm.host.console = c.Console
+	if c.Console == nil {
+		vm.host.console = io.Discard
+	}
+	entries, err := vm.host.attach(&c)
+	if err != nil {
+		return nil, err
+	}
+	if err := vm.create(memBytes); err != nil {
+		return nil, err
+	}
+	boot := bootInfo{entries: entries, cmdline: cmdline}
+	if masked {
+		boot.hostFeatures |= abi.HostPollMask
+	}
+	if err := vm.load(c.Image, boot); err != nil {
+		return nil, err
+	}
+	return vm, nil
+}
+
+// create makes the virtual machine with its memory and vCPU.
+func (vm *VM) create(memBytes uint64) (err error) {
+	kvmFD, err := openKVM()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unix.Close(kvmFD)) }()
+	fd, err := kvm.CreateVM(uintptr(kvmFD))
+	if err != nil {
+		return fmt.Errorf("/dev/kvm: cannot create a virtual machine: %w", err)
+	}
+	vm.vmFD = int(fd)
+	if vm.host.mem, err = newMemory(memBytes); err != nil {
+		return err
+	}
+	if err := setMemory(vm.vmFD, 0, 0, vm.host.mem.bytes); err != nil {
+		return fmt.Errorf("/dev/kvm: cannot give the guest its memory: %w", err)
+	}
+	if vm.vcpu, err = newVCPU(kvmFD, vm.vmFD); err != nil {
+		return fmt.Errorf("/dev/kvm: %w", err)
+	}
+	return nil
+}
+
+// load fills memory and vCPU: what the guest finds at its first instruction.
+func (vm *VM) load(im *image.Image, boot bootInfo) (err error) {
+	mem := &vm.host.mem
+	if boot.kernelEnd, err = im.Load(mem.bytes); err != nil {
+		return err
+	}
+	if boot.cycleHz, err = vm.vcpu.cycleHz(); err != nil {
+		return fmt.Errorf("/dev/kvm: %w", err)
+	}
+	boot.write(mem)
+	ranges := im.Ranges()
+	regs := kvm.Regs{RIP: im.Entry, RSP: uint64(len(mem.bytes)) - 8, RDI: abi.HVTBootInfo}
+	if vm.mode == StartKernel {
+		kernelTables(mem)
+		err = vm.vcpu.enterKernel(regs)
+	} else if err = vm.mapSystem(im, ranges); err == nil {
+		err = vm.vcpu.enterUser(regs)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: cannot start in %s mode: %w", vm.name, vm.mode, err)
+	}
+	return mem.seal(ranges)
+}
+
+// mapSystem makes the system slot of a user-mode start.
+func (vm *VM) mapSystem(im *image.Image, ranges []image.Range) (err error) {
+	handler := im.Tender.FaultEntry
+	for _, at := range []uint64{im.Entry, handler} {
+		if !executable(ranges, at) {
+			return fmt.Errorf("entry point %#x is in no executable segment; build the image again", at)
+		}
+	}
+	if vm.system, err = newSystemSlot(uint64(len(vm.host.mem.bytes)), ranges, handler); err != nil {
+		return err
+	}
+	if err := setMemory(vm.vmFD, 1, abi.UserSystemBase, vm.system); err != nil {
+		return fmt.Errorf("cannot give the guest its page tables: %w", err)
+	}
+	return nil
+}
+
+// Close releases the guest's memory, vCPU and descriptors, but no device. A
+// running guest must be stopped first, by the context of Run. A second Close
+// is an error.
+func (vm *VM) Close() error {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	switch vm.state {
+	case stateRunning:
+		return fmt.Errorf("%s: closed while it runs; cancel the context of Run and wait for it", vm.name)
+	case stateClosed:
+		return fmt.Errorf("%s: closed twice", vm.name)
+	}
+	vm.state = stateClosed
+	return vm.release()
+}
+
+func (vm *VM) release() error {
+	var errs []error
+	if vm.vcpu != nil {
+		errs = append(errs, vm.vcpu.close())
+	}
+	for _, fd := range []int{vm.vmFD, vm.stopFD} {
+		if fd >= 0 {
+			errs = append(errs, unix.Close(fd))
+		}
+	}
+	if vm.system != nil {
+		errs = append(errs, unix.Munmap(vm.system))
+	}
+	return errors.Join(append(errs, vm.host.mem.unmap())...)
+}
