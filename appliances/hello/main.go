@@ -1,0 +1,8 @@
+// Hello is the smallest appliance: it greets, and ends.
+package main
+
+import "fmt"
+
+func main() {
+	fmt.Println("Hello from a unikernel")
+}

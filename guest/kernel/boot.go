@@ -1,0 +1,131 @@
+package kernel
+
+import "tender/abi"
+
+// Program is os.Args[0]; the toolchain sets it when it links.
+var Program = "guest"
+
+const (
+	// rtStack is what the Go runtime takes for the first thread's g0 stack,
+	// with room for what runs below its own limit.
+	rtStack = 64<<10 + 16<<10
+	// maxArgs bounds os.Args.
+	maxArgs = 1024
+)
+
+var (
+	randomBytes [16]byte // AT_RANDOM
+	arg0        [256]byte
+	memLimitEnv [40]byte // "GOMEMLIMIT=…"
+)
+
+// boot prepares everything that the Go runtime expects of an operating
+// system, and its first stack: argc, argv, envp and auxv, as at the entry of
+// a Linux process.
+func boot() {
+	if bootCS&3 == 0 {
+		die("this image starts at CPL 3 only, and this tender has entered it at CPL 0")
+	}
+	b := at[abi.HVTBoot](bootInfo)
+	manifest = uintptr(b.Manifest)
+	randomInit()
+	clockInit(b.CycleHz)
+	threadInit()
+	fileInit()
+
+	// From the top of memory down: command line words, pointers, stack. The
+	// last 16 bytes stay unused, since no hypercall buffer may end there.
+	line := cstring(uintptr(b.Cmdline), abi.CmdlineSize)
+	words := (uintptr(b.MemSize) - 16 - abi.CmdlineSize) &^ 15
+	vector := words - (maxArgs+16)*8
+	bootSP = vector
+	pages.init(uintptr(b.KernelEnd), vector-rtStack)
+
+	p := pointerList{vector}
+	argc := at[uint64](p.push(0))
+	p.push(program())
+	*argc = 1 + splitWords(skipLogOptions(line), words, &p)
+	p.push(0)
+	p.push(memoryLimit())
+	p.push(0)
+	const atNull, atPagesz, atRandom = 0, 6, 25
+	fillRandom(randomBytes[:])
+	p.push(atPagesz)
+	p.push(pageSize)
+	p.push(atRandom)
+	p.push(addrOf(&randomBytes))
+	p.push(atNull)
+	p.push(0)
+}
+
+// pointerList writes words one after another.
+type pointerList struct{ next uintptr }
+
+func (p *pointerList) push(v uintptr) uintptr {
+	*at[uintptr](p.next) = v
+	p.next += 8
+	return p.next - 8
+}
+
+func program() uintptr {
+	n := copy(arg0[:len(arg0)-1], Program)
+	arg0[n] = 0
+	return addrOf(&arg0)
+}
+
+// skipLogOptions drops the leading words that Solo5's own bindings consume.
+func skipLogOptions(line []byte) []byte {
+	for {
+		rest, ok := cutPrefix(line, "--solo5:")
+		if !ok {
+			return line
+		}
+		for len(rest) > 0 && rest[0] != ' ' {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 {
+			return rest
+		}
+		line = rest[1:]
+	}
+}
+
+// splitWords copies the line to dst, cut at single spaces, and pushes the
+// address of each word. An empty line has no words; two spaces in a row have
+// an empty one between them. Words beyond maxArgs are not cut.
+func splitWords(line []byte, dst uintptr, p *pointerList) uint64 {
+	if len(line) == 0 {
+		return 0
+	}
+	out := bytesAt(dst, uintptr(len(line))+1)
+	p.push(dst)
+	n := uint64(1)
+	for i, c := range line {
+		if c == ' ' && n < maxArgs {
+			c = 0
+			p.push(dst + uintptr(i) + 1)
+			n++
+		}
+		out[i] = c
+	}
+	out[len(line)] = 0
+	return n
+}
+
+// memoryLimit is the environment string that tells the garbage collector how
+// much there is: all free memory less a sixteenth, which the runtime's
+// allocations outside of its own count and fragmentation need.
+func memoryLimit() uintptr {
+	limit := uint64(pages.free) * pageSize / 16 * 15
+	n := copy(memLimitEnv[:], "GOMEMLIMIT=")
+	digits := 1
+	for v := limit; v >= 10; v /= 10 {
+		digits++
+	}
+	for i := n + digits - 1; i >= n; i-- {
+		memLimitEnv[i] = byte('0' + limit%10)
+		limit /= 10
+	}
+	memLimitEnv[n+digits] = 0
+	return addrOf(&memLimitEnv)
+}

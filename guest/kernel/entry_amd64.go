@@ -1,0 +1,68 @@
+package kernel
+
+// registers is the state of a suspended thread. The assembly uses its offsets.
+type registers struct {
+	ax, bx, cx, dx, si, di, bp, sp       uint64
+	r8, r9, r10, r11, r12, r13, r14, r15 uint64
+	pc, flags, fs                        uint64
+	// full says that every register matters and the thread is resumed by
+	// IRETQ; otherwise it resumes from a system call, which clobbers CX, R11
+	// and the flags.
+	full uint64
+}
+
+// stackSize is the kernel's stack in bytes.
+const stackSize = 16 << 10
+
+// faultRecord is abi.UserFaultRecord, for the assembly.
+const faultRecord = 1 << 32
+
+var (
+	stack   [stackSize / 8]uint64
+	bailout [256]uint64 // stack of kernelFault
+	kernelG [64]uint64  // stands in for the g of package runtime: all zero, so no stack check fails
+	// kernelTLS is where compiled code finds kernelG again after a call of
+	// assembly: at FS-8.
+	kernelTLS [1]uintptr
+
+	bootInfo uintptr // as given at entry
+	bootSP   uintptr // stack pointer of the Go runtime's first thread
+	bootCS   uintptr // code segment selector at entry
+	current  uintptr // *thread that runs, or that has called the kernel
+)
+
+// The assembly calls these through the func value, which holds the register
+// ABI entry: outside of package runtime it cannot be named.
+var (
+	bootFn        = boot
+	syscallFn     = onSyscall
+	faultFn       = onFault
+	kernelFaultFn = onKernelFault
+)
+
+// start is the entry point of the image. In: DI = boot info. It calls boot
+// and jumps to the Go runtime's entry with bootSP as stack.
+func start()
+
+// syscallEntry stands for the SYSCALL instruction, with its register
+// contract: AX = number, DI SI DX R10 R8 R9 = arguments; result in AX, all
+// else kept but CX, R11, flags and the vector registers (all callers are
+// function bodies, to which those belong). It may return on another thread.
+func syscallEntry()
+
+// faultEntry is abi.TenderNote.FaultEntry: entered at CPL 3 with all
+// registers but RIP and RFLAGS as at the fault, the rest in abi.FaultRecord.
+func faultEntry()
+
+// out is OUT of a doubleword to a port: a hypercall.
+func out(port uint16, value uint32)
+
+// rdtsc is the time stamp counter.
+func rdtsc() uint64
+
+// rdrand and rdseed return false when the CPU has no random number ready.
+func rdrand() (v uint64, ok bool)
+func rdseed() (v uint64, ok bool)
+
+// cpuid is the CPUID instruction.
+func cpuid(leaf, sub uint32) (a, b, c, d uint32)

@@ -1,0 +1,84 @@
+package kernel
+
+import "tender/abi"
+
+// One argument struct per hypercall: there is one vCPU, and they must lie
+// below 4 GiB, as all static data does.
+var (
+	wallArgs  abi.WalltimeArgs
+	putsArgs  abi.PutsArgs
+	pollArgs  abi.PollArgs
+	netArgs   abi.NetArgs
+	blockArgs abi.BlockArgs
+	haltArgs  abi.HaltArgs
+)
+
+func hypercall(n uint16, args uintptr) {
+	out(abi.HypercallPort+n, uint32(args))
+}
+
+func hyperWalltime() int64 {
+	hypercall(abi.HypercallWalltime, addrOf(&wallArgs))
+	return int64(wallArgs.Nanos)
+}
+
+func hyperPuts(data, n uintptr) {
+	putsArgs = abi.PutsArgs{Data: uint64(data), Len: uint64(n)}
+	hypercall(abi.HypercallPuts, addrOf(&putsArgs))
+}
+
+// hyperPoll sleeps until a device of the set is readable or the timeout has
+// passed, and returns the readable ones. A tender that does not know masks
+// reports, and wakes for, all devices.
+func hyperPoll(timeout int64, set uint64) uint64 {
+	pollArgs = abi.PollArgs{TimeoutNanos: uint64(timeout), ReadySet: set}
+	hypercall(abi.HypercallPoll, addrOf(&pollArgs))
+	if pollArgs.Ret <= 0 {
+		return 0
+	}
+	return pollArgs.ReadySet
+}
+
+func hyperNet(call uint16, handle, data, n uintptr) (uintptr, abi.Result) {
+	netArgs = abi.NetArgs{Handle: uint64(handle), Data: uint64(data), Len: uint64(n)}
+	hypercall(call, addrOf(&netArgs))
+	return uintptr(netArgs.Len), netArgs.Ret
+}
+
+func hyperBlock(call uint16, handle, offset, data, n uintptr) abi.Result {
+	blockArgs = abi.BlockArgs{Handle: uint64(handle), Offset: uint64(offset), Data: uint64(data), Len: uint64(n)}
+	hypercall(call, addrOf(&blockArgs))
+	return blockArgs.Ret
+}
+
+// halt ends the guest.
+func halt(status int32) {
+	haltArgs = abi.HaltArgs{Status: status}
+	hypercall(abi.HypercallHalt, addrOf(&haltArgs))
+	for {
+	}
+}
+
+// die ends the guest after a message; for conditions the kernel cannot go on
+// from.
+func die(reason string) {
+	putString("tender: guest kernel: ")
+	putString(reason)
+	putString("\n")
+	halt(abi.ExitAbort)
+}
+
+func putString(s string) {
+	b := stringBytes(s)
+	hyperPuts(addrOf(&b[0]), uintptr(len(b)))
+}
+
+var hexDigits [18]byte
+
+func putHex(v uint64) {
+	hexDigits[0], hexDigits[1] = '0', 'x'
+	for i := range 16 {
+		hexDigits[17-i] = "0123456789abcdef"[v>>(4*i)&15]
+	}
+	hyperPuts(addrOf(&hexDigits[0]), 18)
+}

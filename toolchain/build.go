@@ -1,0 +1,294 @@
+package toolchain
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"tender/abi"
+	"tender/image"
+)
+
+// Options say what to build.
+type Options struct {
+	// Package is a folder, a .go file or an import path of a main package.
+	Package string
+	// Dir is where Package is relative to; "" is the current directory.
+	Dir string
+	// Output is the path of the image; "" is the package's name + ".hvt" in
+	// the current directory.
+	Output string
+	// Manifest is the path of the manifest; "" is manifest.json beside the
+	// package, if there is one.
+	Manifest string
+	// Devices come after those of the manifest.
+	Devices image.Manifest
+	// Tags are additional build tags.
+	Tags []string
+	// Debug, if not "", is where to keep the linked ELF file with its symbols
+	// and debugging information.
+	Debug string
+	// Cache is the folder for generated sources; "" is tender's folder in the
+	// user's cache directory. The Go build cache is used besides.
+	Cache string
+	// Stderr gets warnings of the Go toolchain; nil discards them.
+	Stderr io.Writer
+}
+
+// Result describes a finished build.
+type Result struct {
+	Output    string
+	SizeBytes int64
+	Manifest  image.Manifest
+	GoVersion string
+}
+
+// Build compiles a main package with the Go toolchain in PATH and writes the
+// image. The package's module is not changed. On error there is no output, and
+// an older one is left as it was; compile errors are those of the go command.
+func Build(ctx context.Context, o Options) (*Result, error) {
+	if o.Package == "" {
+		o.Package = "."
+	}
+	dir, pattern, err := locate(o.Dir, o.Package)
+	if err != nil {
+		return nil, err
+	}
+	tool, err := findGo(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := cacheDir(o.Cache)
+	if err != nil {
+		return nil, err
+	}
+	replaced, err := makeOverlay(tool.Root)
+	if err != nil {
+		return nil, err
+	}
+	overlayFile, err := replaced.write(cache, tool.Root)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{tool: tool, dir: dir, pattern: pattern, cache: cache, overlay: overlayFile, opts: &o}
+	pkg, err := b.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := devices(&o, pkg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	name := path.Base(pkg.ImportPath)
+	if pkg.ImportPath == "command-line-arguments" {
+		name = strings.TrimSuffix(filepath.Base(pattern), ".go")
+	}
+	if o.Output == "" {
+		o.Output = filepath.Join(o.Dir, name+".hvt")
+	}
+	return b.build(ctx, name, devices)
+}
+
+// locate turns the package argument into a directory to run the go command in
+// and a pattern there, so that packages of any module can be named by path.
+func locate(base, arg string) (dir, pattern string, err error) {
+	p := arg
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(base, p)
+	}
+	st, err := os.Stat(p)
+	switch {
+	case err == nil && st.IsDir():
+		return p, ".", nil
+	case err == nil && strings.HasSuffix(p, ".go"):
+		return filepath.Dir(p), filepath.Base(p), nil
+	case err == nil:
+		return "", "", fmt.Errorf("%s is neither a folder with a main package nor a .go file", arg)
+	case strings.HasPrefix(arg, ".") || filepath.IsAbs(arg):
+		return "", "", fmt.Errorf("no package at %s: %w", arg, err)
+	}
+	if base == "" {
+		base = "."
+	}
+	return base, arg, nil
+}
+
+func cacheDir(dir string) (string, error) {
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("no cache folder (%w): set XDG_CACHE_HOME or HOME", err)
+		}
+		dir = filepath.Join(user, "tender")
+	}
+	return filepath.Abs(dir)
+}
+
+// devices reads the manifest and adds the devices of the options.
+func devices(o *Options, pkgDir string) (image.Manifest, error) {
+	file := o.Manifest
+	if file == "" {
+		file = filepath.Join(pkgDir, "manifest.json")
+		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+			file = ""
+		}
+	}
+	var m image.Manifest
+	if file != "" {
+		var err error
+		if m, err = image.ReadManifestJSON(file); err != nil {
+			return nil, err
+		}
+	}
+	m = append(m, o.Devices...)
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+type builder struct {
+	tool      *goTool
+	dir       string
+	pattern   string
+	cache     string
+	overlay   string
+	workspace string // go.work of our own, "" for the module as it is
+	opts      *Options
+}
+
+// listed is what we need of go list.
+type listed struct {
+	ImportPath, Name, Dir string
+	DepOnly               bool
+	Module                *struct{ Dir string }
+	Error                 *struct{ Pos, Err string }
+}
+
+// list finds the main package. If the program imports our packages and its
+// module does not provide them, a workspace does from here on.
+func (b *builder) list(ctx context.Context) (*listed, error) {
+	pkg, missing, err := b.listOnce(ctx)
+	if err != nil || !missing {
+		return pkg, err
+	}
+	if pkg.Module == nil {
+		return nil, fmt.Errorf("%s imports tender's packages but is in no module: run 'go mod init NAME' there", b.dir)
+	}
+	if b.workspace, err = writeWorkspace(ctx, b.tool, b.cache, pkg.Module.Dir); err != nil {
+		return nil, err
+	}
+	pkg, _, err = b.listOnce(ctx)
+	return pkg, err
+}
+
+func (b *builder) listOnce(ctx context.Context) (main *listed, missing bool, err error) {
+	var stderr bytes.Buffer
+	args := append([]string{"list", "-e", "-deps", "-json=ImportPath,Name,Dir,DepOnly,Module,Error"}, b.flags()...)
+	out, err := b.tool.run(ctx, b.dir, b.env(), &stderr, append(args, "--", b.pattern)...)
+	if err != nil {
+		return nil, false, goFailed("go list", &stderr, err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(out))
+	var failure error
+	for {
+		p := new(listed)
+		if err := dec.Decode(p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, false, fmt.Errorf("go list: %w", err)
+		}
+		if p.Error != nil && strings.HasPrefix(p.ImportPath, "tender/") {
+			missing = true
+		} else if p.Error != nil && failure == nil {
+			failure = fmt.Errorf("%s%s", position(p.Error.Pos), p.Error.Err)
+		}
+		if !p.DepOnly {
+			if main != nil {
+				return nil, false, fmt.Errorf("%s names several packages: name one main package", b.opts.Package)
+			}
+			main = p
+		}
+	}
+	switch {
+	case failure != nil && !missing:
+		return nil, false, failure
+	case main == nil:
+		return nil, false, fmt.Errorf("%s names no package", b.opts.Package)
+	case main.Name != "main":
+		return nil, false, fmt.Errorf("%s is package %s: only a main package can become an image", b.opts.Package, main.Name)
+	}
+	return main, missing, nil
+}
+
+func position(pos string) string {
+	if pos == "" {
+		return ""
+	}
+	return pos + ": "
+}
+
+// flags are common to go list and go build.
+func (b *builder) flags() []string {
+	tags := append([]string{"tender", "netgo", "osusergo"}, b.opts.Tags...)
+	return []string{"-overlay=" + b.overlay, "-tags=" + strings.Join(tags, ","), "-trimpath"}
+}
+
+func (b *builder) env() []string {
+	if b.workspace == "" {
+		return nil
+	}
+	return []string{"GOWORK=" + b.workspace}
+}
+
+// build links the program and turns it into an image.
+func (b *builder) build(ctx context.Context, name string, devices image.Manifest) (*Result, error) {
+	tmp, err := os.MkdirTemp("", "tender-build-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	linked := filepath.Join(tmp, "linked")
+	ldflags := fmt.Sprintf("-T %#x -E %s.start -X %s.Program=%s", textAddr, kernelPath, kernelPath, name)
+	if b.opts.Debug == "" {
+		ldflags += " -w"
+	}
+	args := append([]string{"build", "-buildvcs=false", "-buildmode=exe", "-ldflags=" + ldflags, "-o", linked}, b.flags()...)
+	var stderr bytes.Buffer
+	if _, err := b.tool.run(ctx, b.dir, b.env(), &stderr, append(args, "--", b.pattern)...); err != nil {
+		return nil, goFailed("go build", &stderr, err)
+	}
+	if b.opts.Stderr != nil {
+		b.opts.Stderr.Write(stderr.Bytes())
+	}
+	spec, err := readLinked(linked)
+	if err != nil {
+		return nil, err
+	}
+	spec.Target, spec.Version, spec.Manifest = abi.TargetHVT, abi.VersionHVT, devices
+	size, err := writeImage(b.opts.Output, spec)
+	if err != nil {
+		return nil, err
+	}
+	if b.opts.Debug != "" {
+		if err := copyFile(linked, b.opts.Debug); err != nil {
+			return nil, err
+		}
+	}
+	return &Result{Output: b.opts.Output, SizeBytes: size, Manifest: devices, GoVersion: b.tool.Version}, nil
+}
+
+// goFailed prefers the go command's own words.
+func goFailed(what string, stderr *bytes.Buffer, err error) error {
+	if text := strings.TrimSpace(stderr.String()); text != "" {
+		return errors.New(text)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,108 @@
+package toolchain
+
+import (
+	"bufio"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"tender/abi"
+	"tender/image"
+)
+
+// textAddr is where the linker puts the first instruction: one page above the
+// lowest load address, since it puts the ELF header in the page before.
+const textAddr = abi.MinLoadAddr + abi.PageSize
+
+// readLinked turns the linker's output into segments and entry points. The ELF
+// header page, which the linker maps before the text, is left out.
+func readLinked(path string) (*image.Spec, error) {
+	f, err := elf.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the linked program: %w", err)
+	}
+	defer f.Close()
+	symbols, err := f.Symbols()
+	if err != nil {
+		return nil, fmt.Errorf("reading the linked program's symbols: %w", err)
+	}
+	fault, err := symbol(symbols, kernelPath+".faultEntry.abi0")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSyscalls(f, symbols); err != nil {
+		return nil, err
+	}
+	spec := &image.Spec{
+		Entry: f.Entry,
+		Tender: &abi.TenderNote{
+			Version:    abi.TenderNoteVersion,
+			Flags:      abi.FlagUserStart | abi.FlagPollMask,
+			FaultEntry: fault,
+		},
+	}
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
+			continue
+		}
+		data := make([]byte, p.Filesz)
+		if _, err := io.ReadFull(p.Open(), data); err != nil {
+			return nil, fmt.Errorf("reading the linked program: %w", err)
+		}
+		seg := image.SegmentData{Vaddr: p.Vaddr, Memsz: p.Memsz, Align: abi.PageSize, Flags: p.Flags, Data: data}
+		if p.Vaddr < textAddr && p.Vaddr+p.Filesz > textAddr {
+			cut := textAddr - p.Vaddr
+			seg.Vaddr, seg.Memsz, seg.Data = textAddr, p.Memsz-cut, data[cut:]
+		}
+		spec.Segments = append(spec.Segments, seg)
+	}
+	return spec, nil
+}
+
+func symbol(symbols []elf.Symbol, name string) (uint64, error) {
+	for _, s := range symbols {
+		if s.Name == name {
+			return s.Value, nil
+		}
+	}
+	return 0, fmt.Errorf("the linked program has no %s: this Go release is not one of %s", name, supported())
+}
+
+// writeImage writes the file beside its final place and moves it there.
+func writeImage(path string, spec *image.Spec) (size int64, err error) {
+	return writeFile(path, func(w io.Writer) error { return image.Write(w, *spec) })
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	_, err = writeFile(to, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
+		return err
+	})
+	return err
+}
+
+func writeFile(path string, fill func(io.Writer) error) (size int64, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tender-*")
+	if err != nil {
+		return 0, fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer os.Remove(f.Name())
+	w := bufio.NewWriter(f)
+	err = errors.Join(fill(w), w.Flush(), f.Chmod(0o755))
+	info, statErr := f.Stat()
+	if err = errors.Join(err, statErr, f.Close()); err != nil {
+		return 0, fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return 0, fmt.Errorf("writing %s: %w", path, err)
+	}
+	return info.Size(), nil
+}
