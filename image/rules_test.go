@@ -74,6 +74,7 @@ func TestRules(t *testing.T) {
 		{"phnum", func(r rawImage) { r.put16(56, 0) }, "invalid executable: ELF program header count is 0"},
 		{"phnum beyond the file", func(r rawImage) { r.put16(56, 0xffff) }, "invalid executable: cannot read 65535 program headers"},
 		{"phoff beyond the file", func(r rawImage) { r.put64(32, 1<<40) }, "invalid executable: cannot read 8 program headers"},
+		{"phoff negative as int64", func(r rawImage) { r.put64(32, 1<<63) }, "invalid executable: cannot read 8 program headers at 0x8000000000000000: unexpected EOF"},
 		{"phoff overflows", func(r rawImage) { r.put64(32, 1<<64-8) }, "invalid executable: cannot read 8 program headers"},
 		{"entry too low", func(r rawImage) { r.put32(prog(progTender, pType), 0); r.put64(24, 0xfffff) }, "invalid executable: entry point 0xfffff is not in [0x100000, 0x400000)"},
 		{"entry beyond memory", func(r rawImage) { r.put32(prog(progTender, pType), 0); r.put64(24, 4<<20) }, "invalid executable: entry point 0x400000 is not in"},
@@ -119,6 +120,7 @@ func TestRules(t *testing.T) {
 		{"BSS beyond memory", func(r rawImage) { r.put64(prog(progBSS, pMemsz), 4<<20) }, "segment 3, BSS at 0x106000: ends at 0x506000, beyond the guest's 4 MB of memory; start it with --mem=6 or more"},
 		{"BSS overflows", func(r rawImage) { r.put64(prog(progBSS, pMemsz), 1<<64-1) }, "BSS at 0x106000: ends beyond the address space"},
 		{"empty at 0", func(r rawImage) { r.put64(prog(progBSS, pVaddr), 0); r.put64(prog(progBSS, pMemsz), 0) }, ok},
+		{"empty beyond memory", func(r rawImage) { r.put64(prog(progBSS, pVaddr), 1<<40); r.put64(prog(progBSS, pMemsz), 0) }, ok},
 		{"interpreter, TLS and stack headers", func(r rawImage) {
 			r.put32(prog(progInterp, pType), uint32(elf.PT_TLS))
 			r.put64(prog(progInterp, pVaddr), 1<<64-1)
@@ -227,6 +229,23 @@ func TestRules(t *testing.T) {
 				t.Errorf("%q does not name the image and how to mend it", err)
 			}
 		})
+	}
+}
+
+// The aligned end counts, not the end: 3 MiB have no room for a segment that
+// is aligned to 2 MiB.
+func TestAlignedEnd(t *testing.T) {
+	s := testSpec()
+	s.Segments = append(s.Segments[:1], SegmentData{Vaddr: 2 << 20, Memsz: 1, Align: 2 << 20, Flags: elf.PF_R, Data: []byte{1}})
+	im, err := Read(bytes.NewReader(write(t, s)), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = im.Load(make([]byte, 3<<20))
+	expect(t, err, "ends at 0x400000, beyond the guest's 3 MB of memory; start it with --mem=4")
+	end, err := im.Load(make([]byte, 4<<20))
+	if err != nil || end != 4<<20 {
+		t.Errorf("kernel end %#x, %v", end, err)
 	}
 }
 

@@ -84,9 +84,7 @@ func (s Segment) check(free, memBytes uint64) (Range, error) {
 	if err := checkFits(s.Vaddr, s.Memsz, memBytes); err != nil {
 		return r, err
 	}
-	if r.End < s.Vaddr { // rounding up overflowed
-		return r, fmt.Errorf("ends beyond the address space; %s", linkLower)
-	}
+	// Where rounding up overflowed, End is 0 and so is the sum taken here.
 	if err := checkFits(r.Start, r.End-r.Start, memBytes); err != nil {
 		return r, err
 	}
@@ -110,7 +108,7 @@ const linkLower = "link the image at a lower address"
 // checkFits says whether [addr, addr+size) lies within memory of memBytes.
 func checkFits(addr, size, memBytes uint64) error {
 	if size > math.MaxUint64-addr {
-		return fmt.Errorf("ends beyond the address space; %s", linkLower)
+		return errors.New("ends beyond the address space; " + linkLower)
 	}
 	end := addr + size
 	if end <= memBytes && addr < memBytes {
