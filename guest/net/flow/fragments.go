@@ -1,0 +1,90 @@
+package flow
+
+import (
+	"time"
+
+	"tender/guest/net/bounded"
+	"tender/guest/net/packet"
+	"tender/guest/net/wire"
+)
+
+// Fragments remembers which fragmented datagrams a filter has accepted. Only
+// a first fragment shows ports, so it is judged like a whole datagram, and
+// later fragments follow it or are dropped: one that comes before its first, or
+// without it, or that would overwrite any of what was judged (RFC 1858, RFC
+// 3128), never passes. Nothing is reassembled or held back.
+//
+// The table is bounded; when it is full the oldest datagram is forgotten.
+type Fragments struct {
+	accepted []acceptedFragment
+	index    *bounded.Index[fragmentKey]
+	queues   *bounded.Queues
+}
+
+type fragmentKey struct {
+	src, dst wire.Addr4
+	id       uint16
+	proto    uint16
+	in       int32
+}
+
+type acceptedFragment struct {
+	nanos int64
+	end   int // of the first fragment's payload
+}
+
+// fragmentLifetime is how long after the first fragment others may come.
+const fragmentLifetime = int64(30 * time.Second)
+
+const (
+	fragmentsFree = iota
+	fragmentsAccepted
+)
+
+// NewFragments makes a table for the given number of datagrams.
+func NewFragments(capacity int) *Fragments {
+	return &Fragments{
+		accepted: make([]acceptedFragment, capacity),
+		index:    bounded.NewIndex[fragmentKey](capacity),
+		queues:   bounded.NewQueues(2, capacity),
+	}
+}
+
+// Accept records that a FirstFragment is being sent.
+func (t *Fragments) Accept(p *packet.Packet, nowNanos int64) {
+	key := keyOf(p)
+	slot := t.index.Find(key)
+	if slot == bounded.None {
+		if slot = t.queues.First(fragmentsFree); slot == bounded.None {
+			slot = t.queues.First(fragmentsAccepted)
+			t.index.Delete(slot)
+		}
+		t.index.Insert(slot, key)
+	}
+	t.accepted[slot] = acceptedFragment{nanos: nowNanos, end: len(p.IP.Payload())}
+	t.queues.Move(slot, fragmentsAccepted)
+}
+
+// Refuse records that a FirstFragment is being dropped, so that what follows
+// it cannot pass as part of an earlier datagram with the same number.
+func (t *Fragments) Refuse(p *packet.Packet) {
+	if slot := t.index.Find(keyOf(p)); slot != bounded.None {
+		t.index.Delete(slot)
+		t.queues.Move(slot, fragmentsFree)
+	}
+}
+
+// Allows reports whether a LaterFragment belongs to an accepted datagram and
+// lies behind its first fragment.
+func (t *Fragments) Allows(p *packet.Packet, nowNanos int64) bool {
+	slot := t.index.Find(keyOf(p))
+	if slot == bounded.None {
+		return false
+	}
+	a := &t.accepted[slot]
+	return nowNanos-a.nanos < fragmentLifetime && p.IP.FragmentOffset() >= a.end
+}
+
+func keyOf(p *packet.Packet) fragmentKey {
+	return fragmentKey{p.Tuple.Src, p.Tuple.Dst, p.IP.ID(), p.Tuple.Proto, int32(p.In)}
+}
