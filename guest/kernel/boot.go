@@ -113,10 +113,10 @@ func splitWords(line []byte, dst uintptr, p *pointerList) uint64 {
 }
 
 // memoryLimit is the environment string that tells the garbage collector how
-// much there is: all free memory less a sixteenth, which the runtime's
-// allocations outside of its own count and fragmentation need.
+// much there is: three quarters of free memory. It is a soft limit: the rest is
+// for fragmentation, since address space and memory are the same here.
 func memoryLimit() uintptr {
-	limit := uint64(pages.free) * pageSize / 16 * 15
+	limit := uint64(pages.free) * pageSize / 4 * 3
 	n := copy(memLimitEnv[:], "GOMEMLIMIT=")
 	digits := 1
 	for v := limit; v >= 10; v /= 10 {

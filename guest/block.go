@@ -1,0 +1,42 @@
+package guest
+
+import (
+	"os"
+
+	"tender/abi"
+)
+
+// Block is a block device of the manifest. Its methods may be called by
+// several goroutines.
+type Block struct {
+	file *os.File
+	info abi.BlockInfo
+}
+
+// OpenBlock opens the block device with this name in the manifest, with the
+// errors of OpenNIC.
+func OpenBlock(name string) (*Block, error) {
+	f, info, err := openDevice(abi.BlockPath, "block", name)
+	if err != nil {
+		return nil, err
+	}
+	return &Block{file: f, info: blockInfo(&info)}, nil
+}
+
+// CapacityBytes is the size of the device.
+func (b *Block) CapacityBytes() int64 { return int64(b.info.CapacityBytes) }
+
+// BlockBytes is the size of a block. Offsets and lengths are multiples of it.
+func (b *Block) BlockBytes() int { return int(b.info.BlockBytes) }
+
+// ReadAt reads whole blocks; io.EOF at the end of the device. An offset or a
+// length that is no multiple of BlockBytes gives EINVAL, a failure of the
+// host's device EIO.
+func (b *Block) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p, off) }
+
+// WriteAt writes whole blocks, with the errors of ReadAt, and ENOSPC beyond
+// the end. When it returns, the host has taken the data.
+func (b *Block) WriteAt(p []byte, off int64) (int, error) { return b.file.WriteAt(p, off) }
+
+// Close gives the device back.
+func (b *Block) Close() error { return b.file.Close() }

@@ -1,0 +1,26 @@
+package guest
+
+import (
+	"syscall"
+	"unsafe"
+
+	"tender/abi"
+)
+
+// deviceInfo asks the guest kernel about an open device.
+func deviceInfo(fd uintptr) (abi.DeviceInfo, error) {
+	var info abi.DeviceInfo
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, abi.IoctlDeviceInfo, uintptr(unsafe.Pointer(&info)))
+	if errno != 0 {
+		return info, errno
+	}
+	return info, nil
+}
+
+func netInfo(info *abi.DeviceInfo) abi.NetInfo {
+	return *(*abi.NetInfo)(unsafe.Pointer(&info.Info))
+}
+
+func blockInfo(info *abi.DeviceInfo) abi.BlockInfo {
+	return *(*abi.BlockInfo)(unsafe.Pointer(&info.Info))
+}

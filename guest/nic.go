@@ -1,0 +1,77 @@
+package guest
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"tender/abi"
+)
+
+// NIC is a network device of the manifest. Its methods may be called by
+// several goroutines; none of the frame methods allocates.
+type NIC struct {
+	name   string
+	file   *os.File
+	fd     int
+	handle uint64
+	mac    [6]byte
+	mtu    int
+}
+
+// OpenNIC opens the network device with this name in the manifest. The error
+// wraps fs.ErrNotExist if there is none, and EBUSY if it is open already.
+func OpenNIC(name string) (*NIC, error) {
+	f, info, err := openDevice(abi.NetPath, "network", name)
+	if err != nil {
+		return nil, err
+	}
+	n := netInfo(&info)
+	return &NIC{name: name, file: f, fd: int(f.Fd()), handle: info.Handle, mac: n.MAC, mtu: int(n.MTU)}, nil
+}
+
+// Name is the device's name in the manifest.
+func (n *NIC) Name() string { return n.name }
+
+// MAC is the device's Ethernet address.
+func (n *NIC) MAC() [6]byte { return n.mac }
+
+// MTU is the largest payload of a frame in bytes: a frame may be
+// abi.EtherHeaderSize longer.
+func (n *NIC) MTU() int { return n.mtu }
+
+// ReadFrame waits for a frame and stores it in p; a longer frame is cut off
+// without notice, so p should hold MTU + abi.EtherHeaderSize bytes. The error
+// is os.ErrDeadlineExceeded after the deadline of SetReadDeadline, and
+// os.ErrClosed after Close.
+func (n *NIC) ReadFrame(p []byte) (int, error) { return n.file.Read(p) }
+
+// TryReadFrame is ReadFrame that does not wait: ok is false if there is no
+// frame now.
+func (n *NIC) TryReadFrame(p []byte) (size int, ok bool, err error) {
+	size, err = syscall.Read(n.fd, p)
+	switch err {
+	case nil:
+		return size, true, nil
+	case syscall.EAGAIN:
+		return 0, false, nil
+	}
+	return 0, false, fmt.Errorf("reading from network device %q: %w", n.name, err)
+}
+
+// WriteFrame sends one frame, Ethernet header included. Frames that the host
+// has no room for are dropped without an error.
+func (n *NIC) WriteFrame(p []byte) error {
+	if _, err := syscall.Write(n.fd, p); err != nil {
+		return fmt.Errorf("writing %d bytes to network device %q: %w", len(p), n.name, err)
+	}
+	return nil
+}
+
+// SetReadDeadline makes ReadFrame give up at a time; the zero time means
+// never.
+func (n *NIC) SetReadDeadline(t time.Time) error { return n.file.SetReadDeadline(t) }
+
+// Close gives the device back; it can be opened again.
+func (n *NIC) Close() error { return n.file.Close() }
