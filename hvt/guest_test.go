@@ -60,6 +60,13 @@ func outCode(port uint16, value uint32) []byte {
 	return append(code, 0xef)                                               // out %eax, %dx
 }
 
+// jump appends a conditional jump, 0x84 if equal and 0x85 if not, to an offset
+// in the text.
+func (g *testGuest) jump(condition byte, to int) *testGuest {
+	from := len(g.text) + 6
+	return g.op(binary.LittleEndian.AppendUint32([]byte{0x0f, condition}, uint32(to-from))...)
+}
+
 // put lays values out in the data, at a 64-byte boundary, and returns where.
 func (g *testGuest) put(values ...any) uint32 {
 	for len(g.data)%64 != 0 {

@@ -228,11 +228,11 @@ func TestManyFaults(t *testing.T) {
 	args := g.put(abi.WalltimeArgs{})
 	g.op(0x41, 0xbc).op(le32(n)...) // mov $n, %r12d
 	loop := len(g.text)
-	g.op(0x0f, 0x0b)                       // ud2
-	g.call(abi.HypercallWalltime, args)    // still allowed
-	g.op(0x41, 0xff, 0xcc)                 // dec %r12d
-	g.op(0x75, byte(loop-(len(g.text)+2))) // jnz loop
-	g.op(0x0f, 0x58, 0xc1)                 // addps %xmm1, %xmm0
+	g.op(0x0f, 0x0b)                    // ud2
+	g.call(abi.HypercallWalltime, args) // still allowed
+	g.op(0x41, 0xff, 0xcc)              // dec %r12d
+	g.jump(0x85, loop)                  // jnz loop
+	g.op(0x0f, 0x58, 0xc1)              // addps %xmm1, %xmm0
 	g.halt(5)
 	// The handler steps over ud2: jmp *(record.RIP + 2).
 	g.handler = []byte{0x48, 0xb8, 0x10, 0, 0, 0, 1, 0, 0, 0, // movabs $&record.RIP, %rax
