@@ -185,7 +185,9 @@ func (b *builder) list(ctx context.Context) (*listed, error) {
 	if b.workspace, err = writeWorkspace(ctx, b.tool, b.cache, pkg.Module.Dir); err != nil {
 		return nil, err
 	}
-	pkg, _, err = b.listOnce(ctx)
+	if pkg, missing, err = b.listOnce(ctx); missing && err == nil {
+		err = fmt.Errorf("%s imports a package that this tender does not have", pkg.ImportPath)
+	}
 	return pkg, err
 }
 

@@ -65,6 +65,22 @@ var patches = []patch{
 	constPatch("runtime/malloc.go", "arenaBaseOffset", "0"),
 	constPatch("runtime/malloc.go", "randomizeHeapBase", "false"),
 	constPatch("runtime/mpagealloc.go", "logPallocChunkPages", "6 + 0*goarch.IsWasm"),
+	// 32 MB of BSS for the jitter entropy of FIPS 140-3 mode: a Linux process
+	// does not pay for it until it is used, fixed guest memory would.
+	{
+		file:  "crypto/internal/fips140/drbg/entropy_fips140.go",
+		what:  "scratch buffer",
+		old:   regexp.MustCompile(`(?m)^var memory entropy\.ScratchBuffer$`),
+		new:   "",
+		count: 1,
+	},
+	{
+		file:  "crypto/internal/fips140/drbg/entropy_fips140.go",
+		what:  "use of the scratch buffer",
+		old:   regexp.MustCompile(`entropy\.Seed\(&memory\)`),
+		new:   "entropy.Seed(new(entropy.ScratchBuffer))",
+		count: 2,
+	},
 }
 
 // apply returns the source with the patch in it.
