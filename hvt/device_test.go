@@ -423,10 +423,13 @@ func TestPollWakes(t *testing.T) {
 	g.call(abi.HypercallPoll, args).halt(0)
 	dev, wire := pipe(t)
 	vm := start(t, g, Config{Net: map[string]netback.Device{"net0": dev}})
-	timer := time.AfterFunc(30*time.Millisecond, func() { wire.Send([]byte("frame")) })
-	defer timer.Stop()
+	sent := make(chan error, 1)
+	time.AfterFunc(30*time.Millisecond, func() { sent <- wire.Send([]byte("frame")) })
 	started := time.Now()
 	mustHalt(t, vm, 0)
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
 	if got := peek[abi.PollArgs](t, vm, args); got.Ret != 1 || time.Since(started) > 10*time.Second {
 		t.Errorf("%+v after %v", got, time.Since(started))
 	}

@@ -6,7 +6,10 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"flag"
+	"fmt"
 	"io/fs"
+	"os"
 	"testing"
 	"time"
 
@@ -131,18 +134,42 @@ func (g *testGuest) image(t testing.TB) *image.Image {
 	return im
 }
 
-// needKVM skips the test where there is no /dev/kvm or no permission to it;
-// a /dev/kvm that is there and does not work is a failure.
+// TestMain leaves examples out where there is no KVM: they cannot skip.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if reason := noKVM(); reason != nil {
+		fmt.Fprintf(os.Stderr, "examples are skipped: %v\n", reason)
+		skip := "^Example"
+		if given := flag.Lookup("test.skip").Value.String(); given != "" {
+			skip += "|" + given
+		}
+		if err := flag.Set("test.skip", skip); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// noKVM is why there is no /dev/kvm to test with. One that is there and does
+// not work is no reason: the tests then fail.
+func noKVM() error {
+	fd, err := openKVM()
+	if err == nil {
+		unix.Close(fd)
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	return nil
+}
+
+// needKVM skips the test where there is no KVM.
 func needKVM(t testing.TB) {
 	t.Helper()
-	fd, err := openKVM()
-	switch {
-	case err == nil:
-		unix.Close(fd)
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENODEV):
-		t.Skipf("needs KVM: %v", err)
-	default:
-		t.Fatal(err)
+	if reason := noKVM(); reason != nil {
+		t.Skipf("needs KVM: %v", reason)
 	}
 }
 
