@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tender/abi"
+	"tender/image"
+	"tender/toolchain"
+)
+
+func newBuild(std stdio) *cobra.Command {
+	var o toolchain.Options
+	c := &cobra.Command{
+		Use:   "build [flags] [PACKAGE]",
+		Short: "Make an image of a Go main package",
+		Long: `Make an image of a Go main package, with the installed Go toolchain.
+
+PACKAGE is a folder, a .go file or an import path; it is the current folder if
+it is left out. Its module is not changed and need not know of tender.
+
+The devices of the image are those of manifest.json beside the package, in
+Solo5's form, and those of --net and --block, in the order given.`,
+		Example: `  tender build ./appliances/hello
+  tender build -o firewall.hvt --net outside --net inside ./appliances/firewall
+  tender build --debug hello.elf ./appliances/hello   # symbols for a debugger`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("tender build takes one package, drop %s", strings.Join(args[1:], " "))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.Package = args[0]
+			}
+			return status(build(o, std))
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.Output, "output", "o", "", "write the image to `FILE` (default: the package's name and .hvt)")
+	f.StringVar(&o.Manifest, "manifest", "", "take the devices from `FILE` (default: manifest.json beside the package)")
+	f.Var(deviceFlag{&o.Devices, abi.DeviceNet}, "net", "declare the network device `NAME`; may be repeated")
+	f.Var(deviceFlag{&o.Devices, abi.DeviceBlock}, "block", "declare the block device `NAME`; may be repeated")
+	f.StringSliceVar(&o.Tags, "tags", nil, "build with these Go build `TAGS`, separated by commas")
+	f.StringVar(&o.Debug, "debug", "", "keep the linked program with its symbols as `FILE`")
+	return c
+}
+
+// deviceFlag appends devices of one type to a manifest, so that flags for
+// different types keep their order.
+type deviceFlag struct {
+	manifest *image.Manifest
+	typ      abi.DeviceType
+}
+
+// String implements pflag.Value.
+func (deviceFlag) String() string { return "" }
+
+// Type implements pflag.Value.
+func (deviceFlag) Type() string { return "NAME" }
+
+// Set implements pflag.Value.
+func (f deviceFlag) Set(name string) error {
+	m := append(*f.manifest, image.Device{Name: name, Type: f.typ})
+	if err := m.Check(); err != nil {
+		return err
+	}
+	*f.manifest = m
+	return nil
+}
+
+// build runs the toolchain; it returns the exit status.
+func build(o toolchain.Options, std stdio) int {
+	ctx, stop := withSignals()
+	defer stop()
+	begun := time.Now()
+	progress := startProgress(std.err, "building")
+	var warnings strings.Builder
+	o.Stderr = &warnings
+	result, err := toolchain.Build(ctx, o)
+	progress.stop()
+	fmt.Fprint(std.err, warnings.String())
+	var signalled exitSignal
+	switch {
+	case errors.As(context.Cause(ctx), &signalled):
+		return std.fail(signalled)
+	case err != nil:
+		return std.failText("the build failed:", err)
+	}
+	return std.print(fmt.Sprintf("%s  %s  %.1f s\n", result.Output, sizeText(result.SizeBytes), time.Since(begun).Seconds()))
+}
+
+// sizeText is a size in the unit that suits it, decimal ones.
+func sizeText(n int64) string {
+	switch {
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"tender/abi"
+	"tender/blockback"
+	"tender/hvt"
+	"tender/netback"
+)
+
+// runOption is an option of `tender run`: a row of the help text and of the
+// parser.
+type runOption struct {
+	flag   string
+	value  string // what stands for the value; "" for none
+	device naming
+	help   string
+}
+
+// naming is whether an option has the name of a device, as in --net:NAME=IF.
+type naming int
+
+const (
+	unnamed naming = iota
+	mayName
+	mustName
+)
+
+var runOptionTable = []runOption{
+	{"--net", "IF", mayName, "attach the TAP interface IF, or the open descriptor @FD"},
+	{"--net-mac", "MAC", mustName, "give the network device this address (xx:xx:xx:xx:xx:xx)"},
+	{"--block", "PATH", mayName, "attach the file or block device PATH"},
+	{"--block-sector-size", "N", mustName, "give the block device sectors of N bytes (512 to 32768)"},
+	{"--mem", "N", unnamed, "give the guest N MB of memory (1 to 4096, default 512)"},
+	{"--start", "MODE", unnamed, "enter the guest in CPU mode auto, user or kernel (default auto)"},
+	{"--help", "", unnamed, "show this help"},
+	{"--version", "", unnamed, "show the versions of tender and of the ABI"},
+}
+
+// forms are the ways to write the option.
+func (o runOption) forms() []string {
+	value := ""
+	if o.value != "" {
+		value = "=" + o.value
+	}
+	switch o.device {
+	case mayName:
+		return []string{o.flag + value, o.flag + ":NAME" + value}
+	case mustName:
+		return []string{o.flag + ":NAME" + value}
+	}
+	return []string{o.flag + value}
+}
+
+// runOptions are the options of `tender run`, with what stands behind them.
+type runOptions struct {
+	help, version bool
+	memBytes      uint64 // 0 if not given
+	start         hvt.Start
+	nets          backings
+	macs          map[string][6]byte
+	blocks        backings
+	sectorBytes   map[string]int
+	image         string // "" if there is none
+	args          []string
+}
+
+// backings are what the host offers for the devices of one type.
+type backings struct {
+	byName  map[string]string
+	inOrder []string
+}
+
+func (b *backings) add(name, value string) {
+	if name == "" {
+		b.inOrder = append(b.inOrder, value)
+		return
+	}
+	if b.byName == nil {
+		b.byName = make(map[string]string)
+	}
+	b.byName[name] = value
+}
+
+// parseRun reads the words after `tender` or `tender run`. The first one that
+// is neither an option nor its value is IMAGE; everything behind it is the
+// guest's. Of repeated options the last one counts, except that each --net and
+// --block without a name is one more device. With an error, the result holds
+// what is not affected by it, IMAGE above all: what is wrong with the image is
+// to be said first.
+func parseRun(words []string) (o runOptions, err error) {
+	keep := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
+	for len(words) > 0 {
+		word := words[0]
+		if word == "--" {
+			words = words[1:]
+			break
+		}
+		if !strings.HasPrefix(word, "-") {
+			break
+		}
+		words = words[1:]
+		opt, name, value, hasValue, e := splitOption(word)
+		if e != nil {
+			keep(e)
+			continue
+		}
+		if opt.value != "" && !hasValue {
+			if len(words) == 0 || strings.HasPrefix(words[0], "-") {
+				keep(fmt.Errorf("%s has no value: write %s", word, strings.Join(opt.forms(), " or ")))
+				continue
+			}
+			value, words = words[0], words[1:]
+		}
+		keep(o.set(opt.flag, name, value))
+	}
+	if len(words) > 0 {
+		o.image, o.args = words[0], words[1:]
+		if o.image == "" {
+			keep(errors.New("IMAGE is an empty word: give the path of an image"))
+		}
+	} else if !o.help && !o.version {
+		keep(errors.New("no IMAGE: write tender [options] IMAGE [arguments], tender --help has examples"))
+	}
+	return o, err
+}
+
+// splitOption takes --flag[:name][=value] apart and finds the flag.
+func splitOption(word string) (opt runOption, name, value string, hasValue bool, err error) {
+	head, value, hasValue := strings.Cut(word, "=")
+	flag, name, hasName := strings.Cut(head, ":")
+	if flag == "-h" {
+		flag = "--help"
+	}
+	opt, ok := findOption(flag)
+	switch {
+	case !ok:
+		return opt, "", "", false, unknownOption(word, flag)
+	case hasValue && opt.value == "":
+		err = fmt.Errorf("%s takes no value: write %s", word, opt.flag)
+	case hasValue && value == "":
+		err = fmt.Errorf("%s has an empty value: write %s", word, strings.Join(opt.forms(), " or "))
+	case hasName && opt.device == unnamed:
+		err = fmt.Errorf("%s takes no device name: write %s", word, opt.forms()[0])
+	case hasName && name == "", !hasName && opt.device == mustName:
+		err = fmt.Errorf("%s does not name a device: write %s", word, opt.forms()[len(opt.forms())-1])
+	}
+	return opt, name, value, hasValue, err
+}
+
+func findOption(flag string) (runOption, bool) {
+	for _, o := range runOptionTable {
+		if o.flag == flag {
+			return o, true
+		}
+	}
+	return runOption{}, false
+}
+
+func unknownOption(word, flag string) error {
+	flags := make([]string, len(runOptionTable))
+	for i, o := range runOptionTable {
+		flags[i] = o.flag
+	}
+	if like := nearest(flag, flags); like != "" {
+		opt, _ := findOption(like)
+		return fmt.Errorf("unknown option %s: did you mean %s?", word, strings.Join(opt.forms(), " or "))
+	}
+	return fmt.Errorf("unknown option %s: tender --help lists the options, those of the guest come after IMAGE", word)
+}
+
+// set stores an option; name is "" if it has none.
+func (o *runOptions) set(flag, name, value string) (err error) {
+	switch flag {
+	case "--help":
+		o.help = true
+	case "--version":
+		o.version = true
+	case "--mem":
+		o.memBytes, err = parseMem(value)
+	case "--start":
+		o.start, err = parseStart(value)
+	case "--net":
+		if err = checkInterface(value); err == nil {
+			o.nets.add(name, value)
+		}
+	case "--block":
+		if value == "" {
+			return errors.New("--block has an empty value: write --block=PATH or --block:NAME=PATH")
+		}
+		o.blocks.add(name, value)
+	case "--net-mac":
+		var mac [6]byte
+		if mac, err = netback.ParseMAC(value); err != nil {
+			return fmt.Errorf("--net-mac:%s=%s: %w", name, value, err)
+		}
+		if o.macs == nil {
+			o.macs = make(map[string][6]byte)
+		}
+		o.macs[name] = mac
+	case "--block-sector-size":
+		var n int
+		if n, err = parseSector(name, value); err != nil {
+			return err
+		}
+		if o.sectorBytes == nil {
+			o.sectorBytes = make(map[string]int)
+		}
+		o.sectorBytes[name] = n
+	}
+	return err
+}
+
+// parseMem reads a size in MB. As with Solo5, an odd one at the upper end is
+// within the range, since it is rounded down.
+func parseMem(value string) (uint64, error) {
+	const largest = abi.HVTMaxMem >> 20
+	n, err := parseDecimal(value)
+	if err != nil || n == 0 || n > largest+1 {
+		return 0, fmt.Errorf("--mem=%s: memory is a whole number of MB, 1 to %d", value, largest)
+	}
+	return n << 20, nil
+}
+
+func parseStart(value string) (hvt.Start, error) {
+	for _, s := range []hvt.Start{hvt.StartAuto, hvt.StartUser, hvt.StartKernel} {
+		if s.String() == value {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("--start=%s: the start mode is auto, user or kernel", value)
+}
+
+func parseSector(name, value string) (int, error) {
+	n, err := parseDecimal(value)
+	if err != nil || n < blockback.MinBlockBytes || n > blockback.MaxBlockBytes || n&(n-1) != 0 {
+		return 0, fmt.Errorf("--block-sector-size:%s=%s: a sector size is a power of two from %d to %d",
+			name, value, blockback.MinBlockBytes, blockback.MaxBlockBytes)
+	}
+	return int(n), nil
+}
+
+func checkInterface(value string) error {
+	if value == "" {
+		return errors.New("--net has an empty value: write --net=IF or --net:NAME=IF")
+	}
+	if number, ok := strings.CutPrefix(value, "@"); ok {
+		if n, err := parseDecimal(number); err != nil || n > math.MaxInt32 {
+			return fmt.Errorf("--net: %s is not the number of a descriptor: write @3, for example", value)
+		}
+	}
+	return nil
+}
+
+// parseDecimal is ParseUint for digits only.
+func parseDecimal(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number: %w", text, err)
+	}
+	return n, nil
+}
