@@ -1,0 +1,45 @@
+# make            build bin/tender and the two appliances
+# make demo       a firewall between two network namespaces, with real traffic (root)
+# make test       everything that proves the project works (root for the network parts)
+# make bench      the figures of docs/SPECIFICATION.md, measured on this machine
+# make check      formatting, vet, tidy module files
+# make fuzz       every fuzz target for FUZZTIME (default 30s each)
+
+GO       ?= go
+VERSION  ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+
+# The sources an image or the tender is made of.
+SOURCES := go.mod go.sum sources.go $(shell find abi blockback cmd guest hvt image netback toolchain -type f)
+
+.PHONY: all demo test bench check fuzz deps clean
+
+all: bin/tender bin/hello.hvt bin/firewall.hvt
+
+bin/tender: $(SOURCES)
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags=netgo,osusergo -ldflags="-s -w -X main.version=$(VERSION)" -o $@ ./cmd/tender
+
+bin/%.hvt: bin/tender $(shell find appliances -type f)
+	bin/tender build -o $@ ./appliances/$*
+
+deps:
+	scripts/deps
+
+demo: deps all
+	$(GO) run ./tests/demo bin/tender bin/firewall.hvt
+
+test: deps check all
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '^tender/tests')
+	$(GO) test -timeout 20m ./tests/...
+
+bench: deps all
+	$(GO) run ./tests/bench bin/tender
+
+check:
+	scripts/check
+
+fuzz:
+	scripts/fuzz $(FUZZTIME)
+
+clean:
+	rm -rf bin
