@@ -75,6 +75,16 @@ func (p IPv4) DecrementTTL() {
 	setBE16(p[10:12], Update(p.Checksum(), old, be16(p[8:10])))
 }
 
+// Answer swaps source and destination and sets the TTL.
+func (p IPv4) Answer(ttl uint8) {
+	src, dst := p.Src(), p.Dst() // a swap leaves the sum as it is
+	setBE32(p[12:16], uint32(dst))
+	setBE32(p[16:20], uint32(src))
+	old := be16(p[8:10])
+	p[8] = ttl
+	setBE16(p[10:12], Update(p.Checksum(), old, be16(p[8:10])))
+}
+
 // IPv4Fields is what SetHeader writes.
 type IPv4Fields struct {
 	TOS      uint8
