@@ -66,13 +66,17 @@ func (d *oddDevice) read(p []byte) (int, error) {
 }
 
 const (
-	fuzzMem    = 2 << 20
+	fuzzMem    = abi.MinLoadAddr + 0x10000
 	fuzzSealed = abi.MinLoadAddr + 0x4000 // one read-only page
 )
 
+// fuzzBytes is used again and again: one input runs at a time.
+var fuzzBytes = make([]byte, fuzzMem)
+
 // newFuzzHost is a host over plain memory, with devices 1 (net) and 2 (block).
 func newFuzzHost(d *oddDevice) *host {
-	h := &host{mem: memory{bytes: make([]byte, fuzzMem)}, console: d, hasNet: true, hasBlk: true}
+	clear(fuzzBytes)
+	h := &host{mem: memory{bytes: fuzzBytes}, console: d, hasNet: true, hasBlk: true}
 	h.mem.sealed = []image.Range{{Start: fuzzSealed, End: fuzzSealed + abi.PageSize, Flags: elf.PF_R}}
 	h.nets[1] = netDevice{dev: d, maxFrame: 1522}
 	h.blocks[2] = blockDevice{dev: d, capacityBytes: d.CapacityBytes()}

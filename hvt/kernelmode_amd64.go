@@ -11,6 +11,8 @@ const (
 	pteP  = 1 << 0
 	pteW  = 1 << 1
 	pteU  = 1 << 2
+	pteA  = 1 << 5
+	pteD  = 1 << 6
 	ptePS = 1 << 7
 	pteNX = 1 << 63
 

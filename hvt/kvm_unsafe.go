@@ -32,10 +32,25 @@ type cpuidTable struct {
 }
 
 func ioctl[T any](fd int, op uintptr, arg *T) error {
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), op, uintptr(unsafe.Pointer(arg))); errno != 0 {
-		return errno
+	_, err := uninterrupted(func() (uintptr, error) {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), op, uintptr(unsafe.Pointer(arg)))
+		if errno != 0 {
+			return 0, errno
+		}
+		return 0, nil
+	})
+	return err
+}
+
+// uninterrupted repeats a call that a signal cut short, as the Go runtime's
+// do to KVM_CREATE_VM now and then. It is not for KVM_RUN.
+func uninterrupted(call func() (uintptr, error)) (uintptr, error) {
+	for {
+		v, err := call()
+		if err != unix.EINTR {
+			return v, err
+		}
 	}
-	return nil
 }
 
 func supportedCPUID(kvmFD int) (*cpuidTable, error) {

@@ -20,12 +20,20 @@ type memory struct {
 	sealed []image.Range
 }
 
+// hugeFrom is the size from which guests get huge pages: smaller ones are
+// made small on purpose.
+const hugeFrom = 64 << 20
+
 // newMemory maps zeros that take no room until they are touched.
 func newMemory(size uint64) (memory, error) {
 	b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return memory{}, fmt.Errorf("cannot map %d MiB of guest memory: %w; give the guest less", size>>20, err)
+	}
+	if size >= hugeFrom {
+		// A wish: where the host has no huge pages, small ones do.
+		_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
 	}
 	return memory{bytes: b}, nil
 }

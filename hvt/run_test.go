@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tender/abi"
 	"tender/netback"
 )
@@ -222,4 +224,36 @@ func TestExitsDoNotAllocate(t *testing.T) {
 		t.Errorf("%d allocations in %d exits", n, exits)
 	}
 	t.Logf("%v per exit", took/exits)
+}
+
+// The Go runtime sends signals to threads at any time, and some KVM calls
+// give up when they see one. A guest must start nevertheless.
+func TestSignalsDuringSetup(t *testing.T) {
+	needKVM(t)
+	im := spinning().image(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	thread := unix.Gettid()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(100 * time.Microsecond):
+				unix.Tgkill(unix.Getpid(), thread, unix.SIGURG)
+			}
+		}
+	}()
+	for range 200 {
+		vm, err := New(Config{Image: im, MemBytes: testMem})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		vm.Close()
+	}
+	close(stop)
+	<-stopped
 }

@@ -66,16 +66,16 @@ func TestUserPages(t *testing.T) {
 		}
 		top := min(memBytes, 64<<20)
 		for addr := uint64(0); addr < top; addr += abi.PageSize {
-			want := addr | pteP | pteU | pteW | pteNX
+			want := addr | ptePAD | pteU | pteW | pteNX
 			switch {
 			case addr < abi.HVTBootInfo:
 				want = 0
 			case addr < abi.MinLoadAddr:
-				want = addr | pteP | pteU | pteNX
+				want = addr | ptePAD | pteU | pteNX
 			}
 			for _, r := range ranges {
 				if r.Start <= addr && addr < r.End {
-					want = addr | pteP | pteU
+					want = addr | ptePAD | pteU
 					if r.Flags&elf.PF_W != 0 {
 						want |= pteW
 					}

@@ -26,7 +26,7 @@ func newVCPU(kvmFD, vmFD int) (*vcpu, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the CPU's features: %w", err)
 	}
-	fd, err := kvm.CreateVCPU(uintptr(vmFD), 0)
+	fd, err := uninterrupted(func() (uintptr, error) { return kvm.CreateVCPU(uintptr(vmFD), 0) })
 	if err != nil {
 		return nil, fmt.Errorf("cannot create a vCPU: %w", err)
 	}

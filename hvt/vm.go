@@ -116,7 +116,7 @@ func (vm *VM) create(memBytes uint64) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unix.Close(kvmFD)) }()
-	fd, err := kvm.CreateVM(uintptr(kvmFD))
+	fd, err := uninterrupted(func() (uintptr, error) { return kvm.CreateVM(uintptr(kvmFD)) })
 	if err != nil {
 		return fmt.Errorf("/dev/kvm: cannot create a virtual machine: %w", err)
 	}
