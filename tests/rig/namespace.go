@@ -1,0 +1,89 @@
+// Package rig builds small networks out of Linux network namespaces, for the
+// end-to-end tests, the demo and the benchmarks. It needs root and iproute2.
+package rig
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Namespace is a network namespace of our own: a host in the small network.
+// Close ends the processes started in it and removes it, links included.
+type Namespace struct {
+	Name    string
+	started []*exec.Cmd
+}
+
+var counter atomic.Uint32
+
+// NewNamespace makes an empty namespace whose name no other process uses.
+func NewNamespace(role string) (*Namespace, error) {
+	n := &Namespace{Name: fmt.Sprintf("td%d-%d-%s", os.Getpid(), counter.Add(1), role)}
+	if err := ip("netns", "add", n.Name); err != nil {
+		return nil, err
+	}
+	return n, n.IP("link", "set", "lo", "up")
+}
+
+// ip runs iproute2 outside of any namespace of ours.
+func ip(args ...string) error {
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// IP runs iproute2 inside the namespace.
+func (n *Namespace) IP(args ...string) error {
+	return ip(append([]string{"-n", n.Name}, args...)...)
+}
+
+// Command is a command to run inside the namespace. It gets SIGKILL when ctx
+// ends, or when this process does.
+func (n *Namespace) Command(ctx context.Context, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", n.Name}, args...)...)
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return c
+}
+
+// Run runs a command inside the namespace for at most limit and returns what
+// it wrote to both outputs.
+func (n *Namespace) Run(limit time.Duration, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	out, err := n.Command(ctx, args...).CombinedOutput()
+	return string(out), err
+}
+
+// Start starts a command inside the namespace that Close will end.
+func (n *Namespace) Start(args ...string) (*exec.Cmd, error) {
+	c := n.Command(context.Background(), args...)
+	if err := c.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+	}
+	n.started = append(n.started, c)
+	return c, nil
+}
+
+// Close may be called more than once.
+func (n *Namespace) Close() error {
+	for _, c := range n.started {
+		c.Process.Kill()
+		c.Wait()
+	}
+	n.started = nil
+	if n.Name == "" {
+		return nil
+	}
+	err := ip("netns", "del", n.Name)
+	n.Name = ""
+	return err
+}

@@ -1,0 +1,110 @@
+package rig
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// Network is two hosts with the place of a router between them: outside and
+// inside each see one TAP, and a tender started in outside drives both.
+type Network struct {
+	Outside, Inside *Namespace
+	// OutsideTAP and InsideTAP are the names of the TAPs.
+	OutsideTAP, InsideTAP string
+	tender                *exec.Cmd
+}
+
+// Addresses of the hosts and of the router.
+const (
+	OutsideHost   = "10.0.0.1"
+	OutsideRouter = "10.0.0.2"
+	InsideHost    = "192.168.0.20"
+	InsideRouter  = "192.168.0.1"
+)
+
+// NewNetwork makes the namespaces and both TAPs. The caller calls Close.
+func NewNetwork() (n *Network, err error) {
+	n = &Network{OutsideTAP: "tapout", InsideTAP: "tapin"}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.Outside, err = NewNamespace("out"); err != nil {
+		return n, err
+	}
+	if n.Inside, err = NewNamespace("in"); err != nil {
+		return n, err
+	}
+	for _, tap := range []string{n.OutsideTAP, n.InsideTAP} {
+		if err := n.Outside.IP("tuntap", "add", "dev", tap, "mode", "tap"); err != nil {
+			return n, err
+		}
+		if err := n.Outside.IP("link", "set", tap, "up"); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// StartTender starts a tender in the outside namespace, waits until it has
+// attached both TAPs, moves the inner one to its host and configures both
+// hosts: each routes to the other by way of the guest. The command ends with
+// Close, or by the caller's own means.
+func (n *Network) StartTender(cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	n.tender = cmd
+	for _, tap := range []string{n.OutsideTAP, n.InsideTAP} {
+		if err := n.waitCarrier(tap); err != nil {
+			return err
+		}
+	}
+	in, out := n.InsideTAP, n.OutsideTAP
+	for _, step := range []struct {
+		ns   *Namespace
+		args []string
+	}{
+		{n.Outside, []string{"link", "set", in, "netns", n.Inside.Name}},
+		{n.Outside, []string{"addr", "add", OutsideHost + "/24", "dev", out}},
+		{n.Outside, []string{"route", "add", "192.168.0.0/24", "via", OutsideRouter}},
+		{n.Inside, []string{"addr", "add", InsideHost + "/24", "dev", in}},
+		{n.Inside, []string{"link", "set", in, "up"}},
+		{n.Inside, []string{"route", "add", "default", "via", InsideRouter}},
+	} {
+		if err := step.ns.IP(step.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitCarrier waits until a TAP has a process behind it.
+func (n *Network) waitCarrier(tap string) error {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		out, err := n.Outside.Run(time.Second, "ip", "-o", "link", "show", tap)
+		if err == nil && strings.Contains(out, "LOWER_UP") {
+			return nil
+		}
+	}
+	return fmt.Errorf("the tender did not attach %s within ten seconds", tap)
+}
+
+// Close ends the tender and removes everything.
+func (n *Network) Close() error {
+	if n.tender != nil && n.tender.ProcessState == nil {
+		n.tender.Process.Kill()
+		n.tender.Wait()
+	}
+	var errs []error
+	for _, ns := range []*Namespace{n.Outside, n.Inside} {
+		if ns != nil {
+			errs = append(errs, ns.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
