@@ -1,11 +1,12 @@
 package kernel
 
-// The network poller of the Go runtime: one epoll set, edge triggered. What
-// is known about the devices comes from POLL hypercalls.
+// The network poller of the Go runtime: one epoll set. What is known about
+// the devices comes from POLL hypercalls.
 
 const (
-	epollIn  = 1
-	epollOut = 4
+	epollIn   = 1
+	epollOut  = 4
+	epollEdge = 1 << 31
 )
 
 // epollEvent is struct epoll_event of x86-64: packed.
@@ -35,10 +36,10 @@ func sysEpollCtl(op, fd, event uintptr) int64 {
 	switch op {
 	case add, mod:
 		e := at[epollEvent](event)
-		f.watched, f.reported = true, false
+		f.interest, f.reported = e.events, false
 		f.data = *at[uint64](addrOf(&e.data))
 	case del:
-		f.watched = false
+		f.interest = 0
 	default:
 		return eINVAL
 	}
@@ -58,12 +59,12 @@ func collectEvents(buf uintptr, limit int) int64 {
 	n := 0
 	for fd := 3; fd < maxFiles && n < limit; fd++ {
 		f := &files[fd]
-		if !f.watched || f.reported || !f.readable() {
+		if f.interest == 0 || f.reported || !f.readable() {
 			continue
 		}
-		f.reported = true
+		f.reported = f.interest&epollEdge != 0
 		e := at[epollEvent](buf + uintptr(n)*sizeOf[epollEvent]())
-		e.events = epollIn | epollOut
+		e.events = f.interest & (epollIn | epollOut)
 		*at[uint64](addrOf(&e.data)) = f.data
 		n++
 	}
@@ -75,7 +76,7 @@ func collectEvents(buf uintptr, limit int) int64 {
 func wanted() uint64 {
 	set := uint64(0)
 	for fd := 3; fd < maxFiles; fd++ {
-		if f := &files[fd]; f.watched && !f.reported {
+		if f := &files[fd]; f.interest != 0 && !f.reported {
 			set |= f.set
 		}
 	}

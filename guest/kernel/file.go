@@ -27,9 +27,10 @@ type file struct {
 	// set of handles of a filePoll; that of a fileNet is its own bit.
 	set uint64
 
-	// Registration with epoll. An event is reported once (edge) and again
-	// after a read has come back empty.
-	watched  bool
+	// Registration with epoll: the events wanted, 0 if there is none. With
+	// epollEdge an event is reported once, and again after a read has come
+	// back empty.
+	interest uint32
 	reported bool
 	data     uint64
 }
