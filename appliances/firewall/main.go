@@ -1,0 +1,29 @@
+// Firewall is a unikernel that routes IPv4 between two networks and lets
+// through what its rules allow. Its arguments are explained by --help.
+package main
+
+import (
+	"os"
+
+	"tender/guest"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, openDevices))
+}
+
+// openDevices opens the two network devices of the manifest.
+func openDevices() (devices, error) {
+	var d devices
+	var nics [2]*guest.NIC
+	for i, name := range ifaceNames {
+		n, err := guest.OpenNIC(name)
+		if err != nil {
+			return d, err
+		}
+		nics[i], d.nics[i] = n, n
+	}
+	poller, err := guest.NewPoller(nics[:]...)
+	d.poller = poller
+	return d, err
+}
