@@ -73,13 +73,13 @@ func newRoot(std stdio) *cobra.Command {
 		ValidArgsFunction:  completeRun,
 		Run:                func(*cobra.Command, []string) {},
 	}
-	root.AddCommand(run, newBuild(std), newInspect(std), newDoctor(std), newMan(std), newVersion(std))
+	root.AddCommand(run, newBuild(std), newInspect(std), newDoctor(std), newCompletion(std), newMan(std), newVersion(std))
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
+	root.CompletionOptions.DisableDefaultCmd = true
 	commandHelp := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {
 		if c == root || c == run {

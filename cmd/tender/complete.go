@@ -1,12 +1,44 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
+
+func newCompletion(std stdio) *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Write a script that completes tender's words in a shell",
+		Example: `  tender completion bash > /etc/bash_completion.d/tender
+  source <(tender completion bash)   # for this shell only
+  tender completion zsh > "${fpath[1]}/_tender"
+  tender completion fish > ~/.config/fish/completions/tender.fish`,
+		ValidArgs: []string{"bash", "zsh", "fish"},
+		Args:      oneArg("shell"),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			var script bytes.Buffer
+			switch args[0] {
+			case "bash":
+				err = c.Root().GenBashCompletionV2(&script, true)
+			case "zsh":
+				err = c.Root().GenZshCompletion(&script)
+			case "fish":
+				err = c.Root().GenFishCompletion(&script, true)
+			default:
+				err = fmt.Errorf("no completion for %s: the shells are bash, zsh and fish", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			return status(std.print(script.String()))
+		},
+	}
+}
 
 // completeRun offers options, TAPs for --net, and images. Beyond IMAGE the
 // words are the guest's, and files are offered.
