@@ -7,7 +7,7 @@ import (
 	"tender/abi"
 )
 
-// blockArgs is abi.BlockArgs: handle 0, offset 8, data 16, len 24, ret 32.
+// blockArgsSize is of abi.BlockArgs: handle 0, offset 8, data 16, len 24, ret 32.
 const blockArgsSize = 40
 
 // blockCall is one checked block hypercall. dev is nil if the result is

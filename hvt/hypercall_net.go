@@ -8,7 +8,7 @@ import (
 	"tender/abi"
 )
 
-// netArgs is abi.NetArgs: handle 0, data 8, len 16, ret 24.
+// netArgsSize is of abi.NetArgs: handle 0, data 8, len 16, ret 24.
 const netArgsSize = 32
 
 // vlanTags is the room two VLAN tags take beside the MTU.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pollArgs is abi.PollArgs: timeout 0, ready set 8, ret 16.
+// pollArgsSize is of abi.PollArgs: timeout 0, ready set 8, ret 16.
 const pollArgsSize = 24
 
 // errStopped comes from POLL when Run's context ended meanwhile.
