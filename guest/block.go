@@ -34,8 +34,9 @@ func (b *Block) BlockBytes() int { return int(b.info.BlockBytes) }
 // host's device EIO.
 func (b *Block) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p, off) }
 
-// WriteAt writes whole blocks, with the errors of ReadAt, and ENOSPC beyond
-// the end. When it returns, the host has taken the data.
+// WriteAt writes whole blocks, with the errors of ReadAt; a range that goes
+// beyond the end gives ENOSPC, and nothing is written. When it returns, the
+// host has taken the data.
 func (b *Block) WriteAt(p []byte, off int64) (int, error) { return b.file.WriteAt(p, off) }
 
 // Close gives the device back.

@@ -66,13 +66,12 @@ func imageOf(t testing.TB, pkg string) string {
 
 // guest is a program to run, and with what.
 type guest struct {
-	name     string // below guests/, or the path of an image
-	args     []string
-	memMiB   uint64 // 0 for 64
-	net      map[string]netback.Device
-	block    map[string]blockback.Device
-	console  io.Writer // gets the output too
-	beforeGo func()    // called when the guest is about to start
+	name    string // below guests/, or the path of an image
+	args    []string
+	memMiB  uint64 // 0 for 64
+	net     map[string]netback.Device
+	block   map[string]blockback.Device
+	console io.Writer // gets the output too
 }
 
 // ended is how a guest ended.
@@ -113,9 +112,6 @@ func run(t testing.TB, g guest) ended {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 	defer cancel()
-	if g.beforeGo != nil {
-		g.beforeGo()
-	}
 	exit, err := vm.Run(ctx)
 	if err != nil {
 		t.Fatalf("%v; console:\n%s", err, short(console.String()))

@@ -193,7 +193,8 @@ func sysWrite(fd, buf, n uintptr) int64 {
 }
 
 // sysTransfer is pread and pwrite of whole blocks; one block per hypercall,
-// as the contract wants.
+// as the contract wants. A write beyond the end writes nothing, since os.File
+// could not tell the program how much of it was done.
 func sysTransfer(call uint16, fd, buf, n, offset uintptr) int64 {
 	f := fileAt(fd)
 	if f == nil {
@@ -203,21 +204,24 @@ func sysTransfer(call uint16, fd, buf, n, offset uintptr) int64 {
 		return eSPIPE
 	}
 	info := at[abi.BlockInfo](addrOf(&at[abi.ManifestEntry](f.entry).Info))
-	size := uintptr(info.BlockBytes)
+	size, capacity := uintptr(info.BlockBytes), uintptr(info.CapacityBytes)
 	if size == 0 || n%size != 0 || offset%size != 0 {
 		return eINVAL
 	}
+	if left := capacity - min(offset, capacity); n > left {
+		if call == abi.HypercallBlockWrite {
+			return eNOSPC
+		}
+		n = left - left%size
+	}
 	done := uintptr(0)
-	for ; done < n && offset+done < uintptr(info.CapacityBytes); done += size {
+	for ; done < n; done += size {
 		if res := hyperBlock(call, f.handle, offset+done, buf+done, size); res != abi.ResultOK {
 			if done == 0 {
 				return resultErrno(res)
 			}
 			break
 		}
-	}
-	if done == 0 && n != 0 && call == abi.HypercallBlockWrite {
-		return eNOSPC
 	}
 	return int64(done)
 }

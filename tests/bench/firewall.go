@@ -1,0 +1,3 @@
+package main
+
+func firewall(b *bench) error { return nil }

@@ -1,0 +1,104 @@
+// Bench measures what docs/SPECIFICATION.md promises, on this machine, with
+// public tools, peers interleaved in one run, and prints medians:
+//
+//	go run ./tests/bench [-json] [-only startup,cpu,firewall] bin/tender
+//
+// The firewall part needs root and iperf3.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// result is one figure. Ratio compares with the first peer of its group, 0
+// if it is that peer itself or nothing compares.
+type result struct {
+	Group string  `json:"group"`
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Ratio float64 `json:"ratio,omitempty"`
+	Note  string  `json:"note,omitempty"`
+}
+
+// bench holds what all parts need.
+type bench struct {
+	tender  string // path of the command
+	dir     string // scratch folder
+	results []result
+}
+
+func (b *bench) add(r result) { b.results = append(b.results, r) }
+
+// progress tells a waiting person what is going on.
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+func main() {
+	asJSON := flag.Bool("json", false, "print JSON")
+	only := flag.String("only", "startup,cpu,firewall", "parts to run")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [-json] [-only PARTS] TENDER")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() != 1 {
+		flag.Usage()
+		os.Exit(1)
+	}
+	if err := run(flag.Arg(0), strings.Split(*only, ","), *asJSON); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(tender string, only []string, asJSON bool) error {
+	tender, err := filepath.Abs(tender)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "tender-bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{tender: tender, dir: dir}
+	for _, part := range []struct {
+		name string
+		run  func(*bench) error
+	}{
+		{"startup", startup},
+		{"cpu", cpuBound},
+		{"firewall", firewall},
+	} {
+		if !slices.Contains(only, part.name) {
+			continue
+		}
+		progress("%s …", part.name)
+		if err := part.run(b); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	machine, err := describeMachine(b)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(map[string]any{"machine": machine, "results": b.results})
+	}
+	printTable(machine, b.results)
+	return nil
+}
+
+// median of at least one value.
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}

@@ -1,0 +1,95 @@
+package tests
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The guest's clock is the host's, at its start and after a while.
+func TestClock(t *testing.T) {
+	before := time.Now()
+	e := run(t, guest{name: "clock"})
+	after := time.Now()
+	e.mustEnd(t, 0)
+	for line := range strings.Lines(e.console) {
+		nanos, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const tolerance = time.Second
+		if got := time.Unix(0, nanos); got.Before(before.Add(-tolerance)) || got.After(after.Add(tolerance)) {
+			t.Errorf("the guest says %v; it ran from %v to %v", got, before, after)
+		}
+	}
+}
+
+func TestRandom(t *testing.T) {
+	seen := map[string]bool{}
+	for range 4 {
+		e := run(t, guest{name: "random"})
+		e.mustEnd(t, 0)
+		for line := range strings.Lines(e.console) {
+			if seen[line] {
+				t.Errorf("%q came twice", line)
+			}
+			seen[line] = true
+		}
+	}
+	if len(seen) != 8 {
+		t.Errorf("%d numbers, want 8", len(seen))
+	}
+}
+
+// outOfMemory is what the Go runtime says, about its heap or its own data.
+var outOfMemory = regexp.MustCompile(`out of memory|cannot allocate memory`)
+
+// Whatever the memory and the size of what is allocated, the end is Go's.
+func TestOutOfMemory(t *testing.T) {
+	for _, mem := range []uint64{10, 16, 64} {
+		for _, size := range []int{1000, 100 << 10, 5 << 20, 1 << 30} {
+			t.Run(fmt.Sprintf("%dMiB/%d", mem, size), func(t *testing.T) {
+				t.Parallel()
+				e := run(t, guest{name: "outofmemory", memMiB: mem, args: []string{fmt.Sprint(size)}})
+				e.mustEnd(t, 2, "fatal error: ", "outofmemory/main.go:")
+				if !outOfMemory.MatchString(e.console) {
+					t.Errorf("console:\n%s", short(e.console))
+				}
+			})
+		}
+	}
+}
+
+// A stack without end is stopped by Go's limit or by memory.
+func TestStackOverflow(t *testing.T) {
+	for _, mem := range []uint64{16, 64, 1024} {
+		t.Run(fmt.Sprintf("%dMiB", mem), func(t *testing.T) {
+			run(t, guest{name: "overflow", memMiB: mem}).mustEnd(t, 2, "fatal error: ")
+		})
+	}
+}
+
+// The page tables hold: no write to what is read-only, no execution of data,
+// no access outside of the guest. Go reports it like on Linux.
+func TestWildAccess(t *testing.T) {
+	for _, what := range []string{
+		"write to read-only data",
+		"write to text",
+		"write to boot info",
+		"write to the fault record",
+		"jump to data",
+		"jump to heap",
+		"jump to nil",
+		"read outside of memory",
+		"read the tender's pages",
+		"non-canonical address",
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			run(t, guest{name: "wild", args: []string{what}}).mustEnd(t, 2, "SIGSEGV", "main.main()")
+		})
+	}
+}
