@@ -14,6 +14,9 @@ func newCompletion(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish",
 		Short: "Write a script that completes tender's words in a shell",
+		Long: `Write a script that completes tender's words in a shell: commands, options,
+images, and the TAPs there are. The one for bash needs the package
+bash-completion.`,
 		Example: `  tender completion bash > /etc/bash_completion.d/tender
   source <(tender completion bash)   # for this shell only
   tender completion zsh > "${fpath[1]}/_tender"
