@@ -42,7 +42,7 @@ type Counters struct {
 	Refused uint64
 }
 
-// New makes a table for capacity flows, about 200 bytes each.
+// New makes a table for capacity flows, about 150 bytes each.
 func New(capacity int, timeouts Timeouts) (*Table, error) {
 	if capacity < 1 || capacity > MaxCapacity {
 		return nil, fmt.Errorf("a flow table of %d flows: the size is 1 to %d", capacity, MaxCapacity)
