@@ -113,11 +113,18 @@ func TestBuildProgress(t *testing.T) {
 	p := startProgress(other, "building")
 	time.Sleep(progressAfter + 300*time.Millisecond)
 	p.stop()
-	check(t, unix.SetNonblock(int(terminal.Fd()), true))
+	text, end := "", "\r\x1b[K"
 	buf := make([]byte, 1<<16)
-	n, err := unix.Read(int(terminal.Fd()), buf)
-	check(t, err)
-	if text := string(buf[:n]); !strings.Contains(text, "building … 2 s") || !strings.HasSuffix(text, "\r\x1b[K") {
+	for !strings.HasSuffix(text, end) { // the kernel passes it on in pieces
+		ready := []unix.PollFd{{Fd: int32(terminal.Fd()), Events: unix.POLLIN}}
+		if n, err := unix.Poll(ready, 2000); n == 0 && err == nil {
+			break
+		}
+		n, err := terminal.Read(buf)
+		check(t, err)
+		text += string(buf[:n])
+	}
+	if !strings.Contains(text, "building … 2 s") || !strings.HasSuffix(text, end) {
 		t.Errorf("%q", text)
 	}
 
