@@ -20,9 +20,15 @@ type memory struct {
 	sealed []image.Range
 }
 
-// hugeFrom is the size from which guests get huge pages: smaller ones are
-// made small on purpose.
-const hugeFrom = 64 << 20
+// Memory that every guest touches, at its start and at its end, is made of
+// small pages and fetched before the first instruction; what only large guests
+// reach is made of huge pages.
+const (
+	smallStart = 16 << 20 // bytes of small pages at the start
+	smallEnd   = 2 << 20  // bytes of small pages at the end
+	fetchHeap  = 2 << 20  // bytes fetched after the image
+	fetchStack = 64 << 10 // bytes fetched at the end
+)
 
 // newMemory maps zeros that take no room until they are touched.
 func newMemory(size uint64) (memory, error) {
@@ -31,11 +37,21 @@ func newMemory(size uint64) (memory, error) {
 	if err != nil {
 		return memory{}, fmt.Errorf("cannot map %d MiB of guest memory: %w; give the guest less", size>>20, err)
 	}
-	if size >= hugeFrom {
+	if size > smallStart+smallEnd {
 		// A wish: where the host has no huge pages, small ones do.
-		_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
+		_ = unix.Madvise(b[smallStart:size-smallEnd], unix.MADV_HUGEPAGE)
 	}
 	return memory{bytes: b}, nil
+}
+
+// fetch makes the host allocate what a guest touches first, its image
+// included: one call instead of a fault for each page. Without
+// MADV_POPULATE_WRITE (Linux 5.14) the faults come one by one.
+func (m *memory) fetch(imageEnd uint64) {
+	size := uint64(len(m.bytes))
+	end := min(size, imageEnd) + fetchHeap
+	_ = unix.Madvise(m.bytes[min(abi.MinLoadAddr, size):min(end&^(abi.PageSize-1), size)], unix.MADV_POPULATE_WRITE)
+	_ = unix.Madvise(m.bytes[size-min(fetchStack, size):], unix.MADV_POPULATE_WRITE)
 }
 
 func (m *memory) unmap() error {
@@ -47,18 +63,25 @@ func (m *memory) unmap() error {
 	return err
 }
 
-// seal takes the right to write away from the segments that do not ask for
-// it. In kernel mode this is the only protection they have: the guest's page
-// tables say writable there, and its own may say anything.
-func (m *memory) seal(ranges []image.Range) error {
+// seal makes the segments that do not ask for it unwritable for hypercalls.
+func (m *memory) seal(ranges []image.Range) {
 	for _, r := range ranges {
-		if r.Flags&elf.PF_W != 0 || r.Start == r.End {
-			continue
+		if r.Flags&elf.PF_W == 0 && r.Start != r.End {
+			m.sealed = append(m.sealed, r)
 		}
+	}
+}
+
+// protect takes the right to write sealed segments away from the host, and so
+// from the guest. In kernel mode this is the only protection they have: the
+// guest's page tables say writable there, and its own may say anything. In
+// user mode the tables are ours; and there it would keep a KVM that shadows
+// them from mapping pages ahead, which it does only where the host may write.
+func (m *memory) protect() error {
+	for _, r := range m.sealed {
 		if err := unix.Mprotect(m.bytes[r.Start:r.End], unix.PROT_READ); err != nil {
 			return fmt.Errorf("cannot make guest memory %#x..%#x read-only: %w", r.Start, r.End, err)
 		}
-		m.sealed = append(m.sealed, r)
 	}
 	return nil
 }
@@ -92,3 +115,11 @@ func (m *memory) out(gpa, size uint64) ([]byte, error) {
 }
 
 func (m *memory) put64(gpa, v uint64) { binary.LittleEndian.PutUint64(m.bytes[gpa:], v) }
+
+// imageEnd is the end of the highest segment.
+func imageEnd(im *image.Image) (end uint64) {
+	for _, r := range im.Ranges() {
+		end = max(end, r.End)
+	}
+	return end
+}

@@ -136,6 +136,7 @@ func (vm *VM) create(memBytes uint64) (err error) {
 // load fills memory and vCPU: what the guest finds at its first instruction.
 func (vm *VM) load(im *image.Image, boot bootInfo) (err error) {
 	mem := &vm.host.mem
+	mem.fetch(imageEnd(im))
 	if boot.kernelEnd, err = im.Load(mem.bytes); err != nil {
 		return err
 	}
@@ -154,7 +155,11 @@ func (vm *VM) load(im *image.Image, boot bootInfo) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: cannot start in %s mode: %w", vm.name, vm.mode, err)
 	}
-	return mem.seal(ranges)
+	mem.seal(ranges)
+	if vm.mode == StartKernel {
+		return mem.protect()
+	}
+	return nil
 }
 
 // mapSystem makes the system slot of a user-mode start.

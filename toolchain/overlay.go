@@ -28,8 +28,7 @@ const hook = "package runtime\n\nimport _ \"" + kernelPath + "\"\n"
 // makeOverlay reads GOROOT and applies all patches.
 func makeOverlay(goroot string) (overlay, error) {
 	o := overlay{"runtime/ztender.go": []byte(hook)}
-	for i := range patches {
-		p := &patches[i]
+	for _, p := range patches() {
 		src, ok := o[p.file]
 		if !ok {
 			var err error

@@ -46,41 +46,43 @@ func constPatch(file, name, value string) patch {
 // (logHeapArenaBytes, logPallocChunkPages), and has no sign-extended
 // addresses (arenaBaseOffset). Hints for a randomised heap base would lie
 // outside of guest memory.
-var patches = []patch{
-	syscallPatch("runtime/sys_linux_amd64.s"),
-	syscallPatch("runtime/time_linux_amd64.s"),
-	syscallPatch("internal/runtime/syscall/linux/asm_linux_amd64.s"),
-	syscallPatch("syscall/asm_linux_amd64.s"),
-	{
-		// A call gives the function a frame, and the kernel expects the
-		// stack as the signal handler left it.
-		file:  "runtime/sys_linux_amd64.s",
-		what:  "sigreturn__sigaction",
-		old:   regexp.MustCompile(`(?m)^(TEXT runtime·sigreturn__sigaction\(SB\),NOSPLIT)(,\$0)$`),
-		new:   "${1}|NOFRAME${2}",
-		count: 1,
-	},
-	constPatch("runtime/malloc.go", "heapAddrBits", "33"),
-	constPatch("runtime/malloc.go", "logHeapArenaBytes", "19"),
-	constPatch("runtime/malloc.go", "arenaBaseOffset", "0"),
-	constPatch("runtime/malloc.go", "randomizeHeapBase", "false"),
-	constPatch("runtime/mpagealloc.go", "logPallocChunkPages", "6 + 0*goarch.IsWasm"),
-	// 32 MB of BSS for the jitter entropy of FIPS 140-3 mode: a Linux process
-	// does not pay for it until it is used, fixed guest memory would.
-	{
-		file:  "crypto/internal/fips140/drbg/entropy_fips140.go",
-		what:  "scratch buffer",
-		old:   regexp.MustCompile(`(?m)^var memory entropy\.ScratchBuffer$`),
-		new:   "",
-		count: 1,
-	},
-	{
-		file:  "crypto/internal/fips140/drbg/entropy_fips140.go",
-		what:  "use of the scratch buffer",
-		old:   regexp.MustCompile(`entropy\.Seed\(&memory\)`),
-		new:   "entropy.Seed(new(entropy.ScratchBuffer))",
-		count: 2,
-	},
+func patches() []patch {
+	return []patch{
+		syscallPatch("runtime/sys_linux_amd64.s"),
+		syscallPatch("runtime/time_linux_amd64.s"),
+		syscallPatch("internal/runtime/syscall/linux/asm_linux_amd64.s"),
+		syscallPatch("syscall/asm_linux_amd64.s"),
+		{
+			// A call gives the function a frame, and the kernel expects the
+			// stack as the signal handler left it.
+			file:  "runtime/sys_linux_amd64.s",
+			what:  "sigreturn__sigaction",
+			old:   regexp.MustCompile(`(?m)^(TEXT runtime·sigreturn__sigaction\(SB\),NOSPLIT)(,\$0)$`),
+			new:   "${1}|NOFRAME${2}",
+			count: 1,
+		},
+		constPatch("runtime/malloc.go", "heapAddrBits", "33"),
+		constPatch("runtime/malloc.go", "logHeapArenaBytes", "19"),
+		constPatch("runtime/malloc.go", "arenaBaseOffset", "0"),
+		constPatch("runtime/malloc.go", "randomizeHeapBase", "false"),
+		constPatch("runtime/mpagealloc.go", "logPallocChunkPages", "6 + 0*goarch.IsWasm"),
+		// 32 MB of BSS for the jitter entropy of FIPS 140-3 mode: a Linux process
+		// does not pay for it until it is used, fixed guest memory would.
+		{
+			file:  "crypto/internal/fips140/drbg/entropy_fips140.go",
+			what:  "scratch buffer",
+			old:   regexp.MustCompile(`(?m)^var memory entropy\.ScratchBuffer$`),
+			new:   "",
+			count: 1,
+		},
+		{
+			file:  "crypto/internal/fips140/drbg/entropy_fips140.go",
+			what:  "use of the scratch buffer",
+			old:   regexp.MustCompile(`entropy\.Seed\(&memory\)`),
+			new:   "entropy.Seed(new(entropy.ScratchBuffer))",
+			count: 2,
+		},
+	}
 }
 
 // apply returns the source with the patch in it.

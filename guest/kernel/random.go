@@ -3,18 +3,14 @@ package kernel
 // Randomness comes from the CPU: RDSEED, and RDRAND where RDSEED has nothing
 // ready or does not exist (Intel SDM vol. 1, 7.3.17).
 
-var hasRdrand, hasRdseed bool
+var hasRdseed bool
 
 func randomInit() {
-	_, _, c, _ := cpuid(1, 0)
-	hasRdrand = c>>30&1 == 1
-	if max, _, _, _ := cpuid(0, 0); max >= 7 {
-		_, b, _, _ := cpuid(7, 0)
-		hasRdseed = b>>18&1 == 1
+	if _, _, c, _ := cpuid(1, 0); c>>30&1 == 0 {
+		die("this CPU has no RDRAND: no randomness, no start")
 	}
-	if !hasRdrand && !hasRdseed {
-		die("this CPU has neither RDSEED nor RDRAND: no randomness, no start")
-	}
+	_, b, _, _ := cpuid(7, 0) // every CPU with RDRAND has this leaf
+	hasRdseed = b>>18&1 == 1
 }
 
 // random64 never returns a number that the CPU did not vouch for.
@@ -25,10 +21,8 @@ func random64() uint64 {
 				return v
 			}
 		}
-		if hasRdrand {
-			if v, ok := rdrand(); ok {
-				return v
-			}
+		if v, ok := rdrand(); ok {
+			return v
 		}
 	}
 	die("the CPU's random number generator has failed")
