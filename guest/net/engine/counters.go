@@ -46,8 +46,12 @@ func (e *Engine) Counters(iface int) Counters {
 	return c
 }
 
-// FlowCounters returns those of the flow table.
-func (e *Engine) FlowCounters() flow.Counters { return e.flows.Counters() }
+// FlowCounters returns those of the flow table, with all flows whose time is
+// over counted as expired. Its time grows with their number.
+func (e *Engine) FlowCounters(nowNanos int64) flow.Counters {
+	e.flows.Expire(nowNanos, flow.MaxCapacity)
+	return e.flows.Counters()
+}
 
 // ICMPErrorsSuppressed is how many ICMP errors the rate limit kept back.
 func (e *Engine) ICMPErrorsSuppressed() uint64 { return e.errors.suppressed }

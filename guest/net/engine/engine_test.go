@@ -201,7 +201,7 @@ func TestTimeExceeded(t *testing.T) {
 	if m.Type() != wire.ICMPTimeExceeded || m.Code() != 0 || ipOf(f).Src() != outsideIP || ipOf(f).Dst() != client.ip || f.Dst() != client.mac || !bytes.Equal(m.Body(), original) {
 		t.Errorf("error % x", []byte(f))
 	}
-	if r.FlowCounters().Begun != 1 { // the ping of know
+	if r.FlowCounters(r.now).Begun != 1 { // the ping of know
 		t.Error("a flow began with a datagram that was not sent")
 	}
 	// No error about an error, and none about what the filter drops.
@@ -351,6 +351,22 @@ func TestFlowTableFull(t *testing.T) {
 	r.expectFate("full", outside, DropFlowsFull, func() {
 		r.send(client, nettest.UDP(client.ether(), client.to(server), 1, 53, nil))
 	})
+}
+
+// TestIdleFlowsExpire checks that the counters do not show flows of the past.
+func TestIdleFlowsExpire(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Flows = 1000 })
+	r.know()
+	for i := range uint16(500) {
+		r.send(client, nettest.UDP(client.ether(), client.to(server), i, 53, nil))
+	}
+	if f := r.FlowCounters(r.now); f.Active != 501 {
+		t.Errorf("%d flows, want 501", f.Active)
+	}
+	r.now += 60 * second
+	if f := r.FlowCounters(r.now); f.Active != 0 || f.Expired != 501 {
+		t.Errorf("%d flows after a minute, %d expired; want 0, 501", f.Active, f.Expired)
+	}
 }
 
 // TestChains checks which chains see a datagram, and with what interfaces.

@@ -201,7 +201,7 @@ func (r *rig) checkCounters() {
 	if forwarded != sent || held != waiting {
 		r.t.Errorf("%d forwarded but %d sent, %d held but %d wait", forwarded, sent, held, waiting)
 	}
-	if f := r.FlowCounters(); f.Begun != f.Active+f.Expired+f.Evicted+f.Reused {
+	if f := r.FlowCounters(r.now); f.Begun != f.Active+f.Expired+f.Evicted+f.Reused {
 		r.t.Errorf("flow counters do not add up: %+v", f)
 	}
 }
