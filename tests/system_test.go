@@ -1,12 +1,19 @@
 package tests
 
 import (
+	"bytes"
+	"debug/elf"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"tender/image"
 )
 
 // The guest's clock is the host's, at its start and after a while.
@@ -91,5 +98,46 @@ func TestWildAccess(t *testing.T) {
 			t.Parallel()
 			run(t, guest{name: "wild", args: []string{what}}).mustEnd(t, 2, "SIGSEGV", "main.main()")
 		})
+	}
+}
+
+// Memory that the image fills up to the end has no room for a stack: the
+// guest says so, before anything is overwritten.
+func TestCrowded(t *testing.T) {
+	const mem = 4 << 20
+	path := imageOf(t, "../appliances/hello")
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	im, err := image.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	for _, left := range []uint64{0, 8 << 10, 64 << 10} {
+		spec := image.Spec{Target: im.Target, Version: im.Version, Entry: im.Entry, Tender: im.Tender}
+		for _, p := range f.Progs {
+			if p.Type != elf.PT_LOAD || p.Filesz == 0 {
+				continue
+			}
+			seg := image.SegmentData{Vaddr: p.Vaddr, Memsz: p.Memsz, Align: p.Align, Flags: p.Flags, Data: make([]byte, p.Filesz)}
+			if _, err := io.ReadFull(p.Open(), seg.Data); err != nil {
+				t.Fatal(err)
+			}
+			spec.Segments = append(spec.Segments, seg)
+		}
+		last := &spec.Segments[len(spec.Segments)-1]
+		last.Memsz = mem - left - last.Vaddr
+		var file bytes.Buffer
+		if err := image.Write(&file, spec); err != nil {
+			t.Fatal(err)
+		}
+		crowded := filepath.Join(t.TempDir(), "crowded.hvt")
+		if err := os.WriteFile(crowded, file.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run(t, guest{name: crowded, memMiB: mem >> 20}).mustEnd(t, 255, "too little memory", "--mem")
 	}
 }

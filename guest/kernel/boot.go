@@ -39,6 +39,9 @@ func boot() {
 	words := (uintptr(b.MemSize) - 16 - abi.CmdlineSize) &^ 15
 	vector := words - (maxArgs+16)*8
 	bootSP = vector
+	if uintptr(b.KernelEnd) > vector-rtStack {
+		die("too little memory beside the image: start it with a larger --mem")
+	}
 	pages.init(uintptr(b.KernelEnd), vector-rtStack)
 
 	p := pointerList{vector}

@@ -32,8 +32,8 @@ type pageMap struct {
 func (m *pageMap) init(start, end uintptr) {
 	start = (start + pageSize - 1) &^ (pageSize - 1)
 	end &^= pageSize - 1
-	if end <= start {
-		return
+	if end <= start+pageSize {
+		return // no room for a page and its state
 	}
 	pages := (end - start) / pageSize
 	meta := (pages + pageSize - 1) / pageSize

@@ -57,15 +57,15 @@ func self() *thread { return at[thread](current) }
 
 // newThread returns a free thread, or nil when memory or maxThreads is used up.
 func newThread() *thread {
+	if threadCount >= maxThreads {
+		return nil
+	}
 	for a := allThreads; a != 0; {
 		t := at[thread](a)
 		if t.state == threadFree {
 			return t
 		}
 		a = t.all
-	}
-	if threadCount >= maxThreads {
-		return nil
 	}
 	page := pages.alloc(0, pageSize, pageMapped)
 	if page == 0 {
