@@ -76,11 +76,11 @@ func demo(ctx context.Context, tender, image string) (err error) {
 		return fmt.Errorf("%w\n%s", err, console.tail())
 	}
 	checks, err := traffic(ctx, network, console)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, console.tail())
-	}
-	if err := ctx.Err(); err != nil {
-		return errors.New("interrupted")
 	}
 	if failed := printTable(checks); failed > 0 {
 		return fmt.Errorf("%d of %d checks failed; the firewall's last words:\n%s", failed, len(checks), console.tail())
