@@ -96,21 +96,37 @@ func build(c Config) (_ *VM, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := vm.create(memBytes); err != nil {
+	if vm.host.mem, err = newMemory(memBytes); err != nil {
 		return nil, err
 	}
+	// The kernel makes the machine while another thread fills its memory:
+	// each takes about as long.
+	loaded := make(chan error, 1)
 	boot := bootInfo{entries: entries, cmdline: cmdline}
+	go func() {
+		vm.host.mem.fetch(imageEnd(c.Image))
+		var err error
+		boot.kernelEnd, err = c.Image.Load(vm.host.mem.bytes)
+		loaded <- err
+	}()
+	createErr := vm.create()
+	if err := <-loaded; err != nil {
+		return nil, err
+	}
+	if createErr != nil {
+		return nil, createErr
+	}
 	if masked {
 		boot.hostFeatures |= abi.HostPollMask
 	}
-	if err := vm.load(c.Image, boot); err != nil {
+	if err := vm.prepare(c.Image, boot); err != nil {
 		return nil, err
 	}
 	return vm, nil
 }
 
-// create makes the virtual machine with its memory and vCPU.
-func (vm *VM) create(memBytes uint64) (err error) {
+// create makes the virtual machine and its vCPU and gives it its memory.
+func (vm *VM) create() (err error) {
 	kvmFD, err := openKVM()
 	if err != nil {
 		return err
@@ -121,9 +137,6 @@ func (vm *VM) create(memBytes uint64) (err error) {
 		return fmt.Errorf("/dev/kvm: cannot create a virtual machine: %w", err)
 	}
 	vm.vmFD = int(fd)
-	if vm.host.mem, err = newMemory(memBytes); err != nil {
-		return err
-	}
 	if err := setMemory(vm.vmFD, 0, 0, vm.host.mem.bytes); err != nil {
 		return fmt.Errorf("/dev/kvm: cannot give the guest its memory: %w", err)
 	}
@@ -133,13 +146,9 @@ func (vm *VM) create(memBytes uint64) (err error) {
 	return nil
 }
 
-// load fills memory and vCPU: what the guest finds at its first instruction.
-func (vm *VM) load(im *image.Image, boot bootInfo) (err error) {
+// prepare writes what the guest finds at its first instruction.
+func (vm *VM) prepare(im *image.Image, boot bootInfo) (err error) {
 	mem := &vm.host.mem
-	mem.fetch(imageEnd(im))
-	if boot.kernelEnd, err = im.Load(mem.bytes); err != nil {
-		return err
-	}
 	if boot.cycleHz, err = vm.vcpu.cycleHz(); err != nil {
 		return fmt.Errorf("/dev/kvm: %w", err)
 	}
