@@ -17,6 +17,8 @@ var (
 	tscMult  uint64 // fits 32 bits
 	tscShift uint
 
+	clock int64 // what monotonic returned last
+
 	wallBase int64 // wall time at monotonic time wallAt
 	wallAt   int64
 )
@@ -51,7 +53,8 @@ func clockInit(hz uint64) {
 // monotonic is nanoseconds since boot, plus one second: the Go runtime takes
 // zero for no time at all.
 func monotonic() int64 {
-	return second + int64(scaled(rdtsc()-tscStart, tscMult, tscShift))
+	clock = second + int64(scaled(rdtsc()-tscStart, tscMult, tscShift))
+	return clock
 }
 
 // walltime is nanoseconds since 1970 UTC.

@@ -18,17 +18,14 @@ const stackSize = 16 << 10
 const faultRecord = 1 << 32
 
 var (
-	stack   [stackSize / 8]uint64
-	bailout [256]uint64 // stack of kernelFault
-	kernelG [64]uint64  // stands in for the g of package runtime: all zero, so no stack check fails
-	// kernelTLS is where compiled code finds kernelG again after a call of
-	// assembly: at FS-8.
-	kernelTLS [1]uintptr
-
-	bootInfo uintptr // as given at entry
-	bootSP   uintptr // stack pointer of the Go runtime's first thread
-	bootCS   uintptr // code segment selector at entry
-	current  uintptr // *thread that runs, or that has called the kernel
+	stack    [stackSize / 8]uint64
+	bailout  [256]uint64 // stack of kernelFault
+	kernelG  [64]uint64  // stands in for the g of package runtime: all zero, so no stack check fails
+	bootInfo uintptr     // as given at entry
+	bootSP   uintptr     // stack pointer of the Go runtime's first thread
+	bootCS   uintptr     // code segment selector at entry
+	current  uintptr     // *thread that runs, or that has called the kernel
+	loadedFS uintptr     // FS base in the CPU: that of the thread that ran last
 )
 
 // The assembly calls these through the func value, which holds the register
@@ -54,15 +51,26 @@ func syscallEntry()
 // registers but RIP and RFLAGS as at the fault, the rest in abi.FaultRecord.
 func faultEntry()
 
+// Routines in assembly, by their address. Compiled code that calls assembly by
+// name goes on with the g it finds by FS, which is the program's; through a
+// func value it keeps kernelG. So these take the register ABI (arguments and
+// results in AX, BX, CX, DI) and are called by way of leaf.
+var leaves struct{ out, rdtsc, rdrand, rdseed, cpuid uintptr }
+
+// bindLeaves fills leaves in; start calls it.
+func bindLeaves()
+
 // out is OUT of a doubleword to a port: a hypercall.
-func out(port uint16, value uint32)
+func out(port, value uint64) { leaf[func(port, value uint64)](&leaves.out)(port, value) }
 
 // rdtsc is the time stamp counter.
-func rdtsc() uint64
+func rdtsc() uint64 { return leaf[func() uint64](&leaves.rdtsc)() }
 
-// rdrand and rdseed return false when the CPU has no random number ready.
-func rdrand() (v uint64, ok bool)
-func rdseed() (v uint64, ok bool)
+// rdrand and rdseed give 0 as ok when the CPU has no random number ready.
+func rdrand() (v, ok uint64) { return leaf[func() (v, ok uint64)](&leaves.rdrand)() }
+func rdseed() (v, ok uint64) { return leaf[func() (v, ok uint64)](&leaves.rdseed)() }
 
 // cpuid is the CPUID instruction.
-func cpuid(leaf, sub uint32) (a, b, c, d uint32)
+func cpuid(leafNumber, sub uint64) (a, b, c, d uint64) {
+	return leaf[func(leafNumber, sub uint64) (a, b, c, d uint64)](&leaves.cpuid)(leafNumber, sub)
+}

@@ -6,8 +6,6 @@
 #define ON_KERNEL_STACK \
 	LEAQ	·stack+const_stackSize(SB), SP \
 	LEAQ	·kernelG(SB), R14 \
-	LEAQ	·kernelTLS+8(SB), AX \
-	WRFSBASEQ	AX \
 	XORPS	X15, X15 \
 	CLD
 
@@ -22,9 +20,8 @@ TEXT ·start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVW	CS, AX
 	MOVQ	AX, ·bootCS(SB)
 	LEAQ	·faultEntry(SB), AX // a reference keeps it in the image
-	LEAQ	·kernelG(SB), AX
-	MOVQ	AX, ·kernelTLS(SB)
 	ON_KERNEL_STACK
+	CALL	·bindLeaves(SB)
 	CALL_FUNC(·bootFn)
 	MOVQ	·bootSP(SB), SP
 	JMP	_rt0_amd64_linux(SB)
@@ -101,7 +98,11 @@ TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ	BP // go vet wants BP saved before it is loaded; the thread's was, at entry
 	MOVQ	·current(SB), R11
 	MOVQ	registers_fs(R11), AX
+	CMPQ	AX, ·loadedFS(SB)
+	JEQ	loaded
+	MOVQ	AX, ·loadedFS(SB)
 	WRFSBASEQ	AX
+loaded:
 	CMPQ	registers_full(R11), $0
 	JNE	full
 	MOVQ	registers_ax(R11), AX
@@ -147,37 +148,44 @@ full:
 	MOVQ	registers_r11(R11), R11
 	IRETQ
 
-TEXT ·out(SB),NOSPLIT,$0-8
-	MOVW	port+0(FP), DX
-	MOVL	value+4(FP), AX
+#define LEAF(name, field) \
+	LEAQ	name<>(SB), AX \
+	MOVQ	AX, ·leaves+field(SB)
+
+TEXT ·bindLeaves(SB),NOSPLIT|NOFRAME,$0
+	LEAF(out, 0)
+	LEAF(rdtsc, 8)
+	LEAF(rdrand, 16)
+	LEAF(rdseed, 24)
+	LEAF(cpuid, 32)
+	RET
+
+TEXT out<>(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	AX, DX
+	MOVQ	BX, AX
 	OUTL
 	RET
 
-TEXT ·rdtsc(SB),NOSPLIT,$0-8
+TEXT rdtsc<>(SB),NOSPLIT|NOFRAME,$0
 	RDTSC
 	SHLQ	$32, DX
 	ORQ	DX, AX
-	MOVQ	AX, ret+0(FP)
 	RET
 
-TEXT ·rdrand(SB),NOSPLIT,$0-9
+TEXT rdrand<>(SB),NOSPLIT|NOFRAME,$0
+	XORL	BX, BX
 	RDRANDQ	AX
-	SETCS	ok+8(FP)
-	MOVQ	AX, v+0(FP)
+	SETCS	BX
 	RET
 
-TEXT ·rdseed(SB),NOSPLIT,$0-9
+TEXT rdseed<>(SB),NOSPLIT|NOFRAME,$0
+	XORL	BX, BX
 	RDSEEDQ	AX
-	SETCS	ok+8(FP)
-	MOVQ	AX, v+0(FP)
+	SETCS	BX
 	RET
 
-TEXT ·cpuid(SB),NOSPLIT,$0-24
-	MOVL	leaf+0(FP), AX
-	MOVL	sub+4(FP), CX
+TEXT cpuid<>(SB),NOSPLIT|NOFRAME,$0
+	MOVL	BX, CX
 	CPUID
-	MOVL	AX, a+8(FP)
-	MOVL	BX, b+12(FP)
-	MOVL	CX, c+16(FP)
-	MOVL	DX, d+20(FP)
+	MOVL	DX, DI
 	RET

@@ -14,7 +14,7 @@ var (
 )
 
 func hypercall(n uint16, args uintptr) {
-	out(abi.HypercallPort+n, uint32(args))
+	out(abi.HypercallPort+uint64(n), uint64(args))
 }
 
 func hyperWalltime() int64 {

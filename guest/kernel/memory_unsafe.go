@@ -18,6 +18,12 @@ func bytesAt(addr, n uintptr) []byte {
 	return unsafe.Slice(at[byte](addr), n)
 }
 
+// leaf is the function whose code address is at code: a func value points to
+// such a word.
+func leaf[F any](code *uintptr) F {
+	return *(*F)(unsafe.Pointer(&code))
+}
+
 func sizeOf[T any]() uintptr {
 	var v T
 	return unsafe.Sizeof(v)

@@ -17,11 +17,11 @@ func randomInit() {
 func random64() uint64 {
 	for range 1 << 20 {
 		if hasRdseed {
-			if v, ok := rdseed(); ok {
+			if v, ok := rdseed(); ok != 0 {
 				return v
 			}
 		}
-		if v, ok := rdrand(); ok {
+		if v, ok := rdrand(); ok != 0 {
 			return v
 		}
 	}

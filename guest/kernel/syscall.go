@@ -10,12 +10,18 @@ const signalled = -512
 // thread to run next.
 func onSyscall() {
 	t := self()
-	r := dispatch(uintptr(t.ax), uintptr(t.di), uintptr(t.si), uintptr(t.dx), uintptr(t.r10), uintptr(t.r8))
+	nr := uintptr(t.ax)
+	if nr != nrClockGettime && nextWake != never {
+		monotonic() // for schedule; clock_gettime reads the clock anyway
+	}
+	r := dispatch(nr, uintptr(t.di), uintptr(t.si), uintptr(t.dx), uintptr(t.r10), uintptr(t.r8))
 	if r != signalled {
 		t.ax = uint64(r)
 	}
 	schedule()
 }
+
+const nrClockGettime = 228
 
 // dispatch knows the calls that mean something here, by their Linux x86-64
 // numbers. All others fail with ENOSYS.
@@ -90,7 +96,7 @@ func dispatch(nr, a, b, c, d, e uintptr) int64 {
 		return sysFutex(a, b, c, d)
 	case 204: // sched_getaffinity
 		return sysGetaffinity(b, c)
-	case 228: // clock_gettime
+	case nrClockGettime:
 		return sysClockGettime(a, b)
 	case 230: // clock_nanosleep
 		return sysClockNanosleep(a, b, c)

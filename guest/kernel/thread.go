@@ -163,10 +163,10 @@ func wakeExpired(now int64) {
 }
 
 // schedule decides who runs when the kernel is left: the caller, unless it
-// blocked, yielded, or a sleeper's time has come.
+// blocked, yielded, or a sleeper's time has come by the clock as last read.
 func schedule() {
-	if nextWake != never {
-		wakeExpired(monotonic())
+	if nextWake != never && nextWake <= clock {
+		wakeExpired(clock)
 	}
 	t := self()
 	if t.state == threadRunnable {
