@@ -63,27 +63,27 @@ func demo(ctx context.Context, tender, image string) (err error) {
 	}
 	defer func() { err = errors.Join(err, network.Close()) }()
 
-	console := &log{}
+	console := &rig.Console{}
 	args := []string{tender,
 		"--net=" + network.OutsideTAP, "--net=" + network.InsideTAP, image,
 		"--outside=" + rig.OutsideRouter + "/24", "--inside=" + rig.InsideRouter + "/24",
 		"--allow=icmp,type=echo-request", "--allow=tcp,in=outside,dst=" + rig.InsideHost + ",dport=" + allowedPort,
-		"--stats=1s"}
+		"--stats=250ms"}
 	fmt.Println("$", filepath.Base(tender), strings.Join(args[1:3], " "), filepath.Base(image), strings.Join(args[4:], " "))
 	cmd := network.Outside.Command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = console, console
 	if err := network.StartTender(cmd); err != nil {
-		return fmt.Errorf("%w\n%s", err, console.tail())
+		return fmt.Errorf("%w\n%s", err, console.Tail())
 	}
 	checks, err := traffic(ctx, network, console)
 	if ctx.Err() != nil {
 		return errors.New("interrupted")
 	}
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, console.tail())
+		return fmt.Errorf("%w\n%s", err, console.Tail())
 	}
 	if failed := printTable(checks); failed > 0 {
-		return fmt.Errorf("%d of %d checks failed; the firewall's last words:\n%s", failed, len(checks), console.tail())
+		return fmt.Errorf("%d of %d checks failed; the firewall's last words:\n%s", failed, len(checks), console.Tail())
 	}
 	return endTender(cmd)
 }

@@ -19,66 +19,50 @@ type check struct {
 const pings = 5
 
 // traffic sends what the firewall shall pass and shall drop.
-func traffic(ctx context.Context, n *rig.Network, console *log) ([]check, error) {
+func traffic(ctx context.Context, n *rig.Network, console *rig.Console) ([]check, error) {
 	var checks []check
 	add := func(what, want, got string, ok bool) { checks = append(checks, check{what, want, got, ok}) }
 
-	out, _ := n.Outside.Run(15*time.Second, "ping", "-n", "-c", fmt.Sprint(pings), "-i", "0.2", "-W", "2", rig.InsideHost)
+	out, _ := n.Outside.Run(ctx, 15*time.Second, "ping", "-n", "-c", fmt.Sprint(pings), "-i", "0.2", "-W", "2", rig.InsideHost)
 	add("ping outside → inside", "5 answers", between(out, "transmitted, ", " received")+" answers", strings.Contains(out, "5 received"))
 
 	for _, port := range []string{allowedPort, forbiddenPort} {
-		if err := serve(n, port); err != nil {
+		if err := serve(ctx, n, port); err != nil {
 			return nil, err
 		}
 	}
-	out, err := n.Outside.Run(10*time.Second, "ncat", "--recv-only", "-w", "3", rig.InsideHost, allowedPort)
+	out, err := n.Outside.Run(ctx, 10*time.Second, "ncat", "--recv-only", "-w", "3", rig.InsideHost, allowedPort)
 	add("TCP to port "+allowedPort+" (allowed)", "the server's answer", brief(out, err), strings.Contains(out, "answer from inside"))
 
-	before, _ := settled(ctx, console, "outside")
-	out, err = n.Outside.Run(10*time.Second, "ncat", "--recv-only", "-w", "2", rig.InsideHost, forbiddenPort)
+	before, err := console.Fresh(ctx, "outside")
+	if err != nil {
+		return checks, err
+	}
+	out, err = n.Outside.Run(ctx, 10*time.Second, "ncat", "--recv-only", "-w", "2", rig.InsideHost, forbiddenPort)
 	add("TCP to port "+forbiddenPort+" (no rule)", "time-out", brief(out, err), err != nil && strings.Contains(out, "TIMEOUT"))
 
-	out, _ = n.Inside.Run(10*time.Second, "ping", "-n", "-c", "1", "-W", "2", rig.InsideRouter)
+	out, _ = n.Inside.Run(ctx, 10*time.Second, "ping", "-n", "-c", "1", "-W", "2", rig.InsideRouter)
 	add("ping inside → firewall itself", "1 answer", between(out, "transmitted, ", " received")+" answer", strings.Contains(out, "1 received"))
 
-	after, ok := settled(ctx, console, "outside")
-	if !ok {
-		return checks, fmt.Errorf("the firewall prints no counters")
+	after, err := console.Fresh(ctx, "outside")
+	if err != nil {
+		return checks, err
 	}
 	dropped := after["drop_policy"] - before["drop_policy"]
 	add("its counter of dropped SYNs", "at least 1", fmt.Sprint(dropped), dropped >= 1)
 	add("its counter of forwarded frames", fmt.Sprintf("at least %d", pings), fmt.Sprint(after["forwarded"]), after["forwarded"] >= pings)
-	sent, got := after["tx_forwarded"], 0
-	if inside, ok := settled(ctx, console, "inside"); ok {
-		got = inside["forwarded"]
-	}
+	inside, _ := console.Counters("inside")
+	sent, got := after["tx_forwarded"], inside["forwarded"]
 	add("frames in at inside = out at outside", fmt.Sprint(got), fmt.Sprint(sent), got == sent && sent > 0)
 	return checks, nil
 }
 
 // serve starts a server inside that answers each connection with a line.
-func serve(n *rig.Network, port string) error {
+func serve(ctx context.Context, n *rig.Network, port string) error {
 	if _, err := n.Inside.Start("ncat", "-l", "-k", "-p", port, "-c", "echo answer from inside"); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if out, err := n.Inside.Run(time.Second, "ss", "-Hltn", "sport = :"+port); err == nil && out != "" {
-			return nil
-		}
-	}
-	return fmt.Errorf("ncat does not listen on port %s", port)
-}
-
-// settled waits for counters that are newer than now: the firewall prints them
-// every second.
-func settled(ctx context.Context, console *log, iface string) (map[string]int, bool) {
-	_, have := console.counters(iface)
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-		if values, lines := console.counters(iface); lines > have {
-			return values, true
-		}
-	}
-	return nil, false
+	return n.Inside.AwaitPort(ctx, "tcp", port)
 }
 
 func between(s, from, to string) string {

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Namespace is a network namespace of our own: a host in the small network.
@@ -56,11 +59,58 @@ func (n *Namespace) Command(ctx context.Context, args ...string) *exec.Cmd {
 
 // Run runs a command inside the namespace for at most limit and returns what
 // it wrote to both outputs.
-func (n *Namespace) Run(limit time.Duration, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+func (n *Namespace) Run(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	out, err := n.Command(ctx, args...).CombinedOutput()
 	return string(out), err
+}
+
+// Do calls f on a thread inside the namespace: sockets that f opens belong to
+// it. Commands are for Command, Run and Start, since what f starts ends with
+// the thread.
+func (n *Namespace) Do(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked, so that the thread ends with the goroutine.
+		runtime.LockOSThread()
+		err := n.enter()
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+func (n *Namespace) enter() error {
+	f, err := os.Open("/run/netns/" + n.Name)
+	if err != nil {
+		return fmt.Errorf("entering namespace %s: %w", n.Name, err)
+	}
+	defer f.Close()
+	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("entering namespace %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// AwaitPort waits until somebody in the namespace listens on a port of "tcp" or
+// "udp".
+func (n *Namespace) AwaitPort(ctx context.Context, network, port string) error {
+	err := poll(ctx, 5*time.Second, func() bool {
+		out, err := n.Run(ctx, time.Second, "ss", "-Hln", "--"+network, "sport = :"+port)
+		return err == nil && out != ""
+	})
+	if err != nil {
+		return fmt.Errorf("nobody listens on %s port %s: %w", network, port, err)
+	}
+	return nil
+}
+
+// Set sets a kernel parameter of the namespace, such as net/ipv4/ip_forward.
+func (n *Namespace) Set(parameter, value string) error {
+	return n.Do(func() error { return os.WriteFile("/proc/sys/"+parameter, []byte(value), 0) })
 }
 
 // Start starts a command inside the namespace that Close will end.

@@ -1,10 +1,10 @@
 package rig
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
-	"strings"
 	"time"
 )
 
@@ -85,13 +85,14 @@ func (n *Network) StartTender(cmd *exec.Cmd) error {
 
 // waitCarrier waits until a TAP has a process behind it.
 func (n *Network) waitCarrier(tap string) error {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		out, err := n.Outside.Run(time.Second, "ip", "-o", "link", "show", tap)
-		if err == nil && strings.Contains(out, "LOWER_UP") {
-			return nil
-		}
+	err := poll(context.Background(), 10*time.Second, func() bool {
+		link, err := n.Outside.Link(tap)
+		return err == nil && link.Carrier
+	})
+	if err != nil {
+		return fmt.Errorf("the tender did not attach %s: %w", tap, err)
 	}
-	return fmt.Errorf("the tender did not attach %s within ten seconds", tap)
+	return nil
 }
 
 // Close ends the tender and removes everything.
