@@ -1,0 +1,191 @@
+package e2e
+
+import (
+	"context"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"tender/guest/net/wire"
+	"tender/tests/rig"
+)
+
+// lab is a network with a running firewall between its hosts.
+type lab struct {
+	*rig.Network
+	t       testing.TB
+	ctx     context.Context
+	console *rig.Console
+	tender  *exec.Cmd
+}
+
+// newNetwork makes a network that goes when the test ends.
+func newNetwork(t testing.TB) *rig.Network {
+	t.Helper()
+	needHost(t)
+	n, err := rig.NewNetwork()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// newLab starts a firewall with both addresses, frequent counters and the
+// given arguments.
+func newLab(t testing.TB, args ...string) *lab {
+	t.Helper()
+	return startLab(t, newNetwork(t), args...)
+}
+
+func startLab(t testing.TB, n *rig.Network, args ...string) *lab {
+	t.Helper()
+	l := prepareLab(t, n, []string{"--net=" + n.OutsideTAP, "--net=" + n.InsideTAP}, args...)
+	l.start()
+	return l
+}
+
+// prepareLab is startLab without the start. It takes the tender's own options
+// too.
+func prepareLab(t testing.TB, n *rig.Network, options []string, args ...string) *lab {
+	t.Helper()
+	l := &lab{Network: n, t: t, ctx: t.Context(), console: &rig.Console{}}
+	words := append([]string{tender.of(t)}, options...)
+	words = append(words, firewall.of(t), "--outside="+rig.OutsideRouter+"/24", "--inside="+rig.InsideRouter+"/24", "--stats=200ms")
+	l.tender = n.Outside.Command(context.Background(), append(words, args...)...)
+	l.tender.Stdout, l.tender.Stderr = l.console, l.console
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the firewall's last lines:\n%s", l.console.Tail())
+		}
+	})
+	return l
+}
+
+func (l *lab) start() {
+	l.t.Helper()
+	l.must(l.StartTender(l.tender))
+	l.must(l.console.Await(l.ctx, "firewall: ready "))
+}
+
+func (l *lab) must(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// quiet keeps both hosts from saying anything by themselves: no IPv6, and no
+// ARP for the firewall.
+func (l *lab) quiet() {
+	l.t.Helper()
+	for _, h := range []struct {
+		ns          *rig.Namespace
+		tap, router string
+		iface       string
+	}{{l.Outside, l.OutsideTAP, rig.OutsideRouter, "outside"}, {l.Inside, l.InsideTAP, rig.InsideRouter, "inside"}} {
+		l.must(h.ns.Set("net/ipv6/conf/all/disable_ipv6", "1"))
+		l.must(h.ns.IP("neigh", "replace", h.router, "lladdr", l.mac(h.iface).String(), "dev", h.tap, "nud", "permanent"))
+	}
+}
+
+// mac is the firewall's address on an interface, which it prints at its start.
+func (l *lab) mac(iface string) wire.MAC {
+	l.t.Helper()
+	m := regexp.MustCompile(" " + iface + "=([0-9a-f:]+),").FindStringSubmatch(l.console.String())
+	if m == nil {
+		l.t.Fatalf("the firewall did not print its address on %s", iface)
+	}
+	return parseMAC(l.t, m[1])
+}
+
+// tapMAC is the host's address on a TAP.
+func (l *lab) tapMAC(ns *rig.Namespace, tap string) wire.MAC {
+	l.t.Helper()
+	out, err := ns.Run(l.ctx, 5*time.Second, "ip", "-o", "link", "show", tap)
+	l.must(err)
+	_, text, _ := strings.Cut(out, "link/ether ")
+	text, _, _ = strings.Cut(text, " ")
+	return parseMAC(l.t, text)
+}
+
+// counters are fresh ones of an interface, or of "flows".
+func (l *lab) counters(iface string) map[string]int {
+	l.t.Helper()
+	values, err := l.console.Fresh(l.ctx, iface)
+	l.must(err)
+	return values
+}
+
+// settled waits until the firewall has counted all frames that its TAP gave it,
+// and holds none back any more.
+func (l *lab) settled(iface string) map[string]int {
+	l.t.Helper()
+	ns, tap := l.Outside, l.OutsideTAP
+	if iface == "inside" {
+		ns, tap = l.Inside, l.InsideTAP
+	}
+	var values map[string]int
+	l.eventually(20*time.Second, "counters of "+iface+" that agree with those of "+tap, func() bool {
+		values = l.counters(iface)
+		link, err := ns.Link(tap)
+		l.must(err)
+		return link.TxFrames == values["rx"] && link.RxFrames == values["tx"] && values["held"] == 0
+	})
+	return values
+}
+
+// eventually waits for a condition.
+func (l *lab) eventually(limit time.Duration, what string, condition func() bool) {
+	l.t.Helper()
+	for deadline := time.Now().Add(limit); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("not within %v: %s", limit, what)
+		}
+	}
+}
+
+// fates is the number of frames whose fate is known.
+func fates(counters map[string]int) int {
+	sum := counters["forwarded"] + counters["fragmented"] + counters["arp"] + counters["echo"] + counters["held"]
+	for key, n := range counters {
+		if strings.HasPrefix(key, "drop_") {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// client runs a command in a namespace that must do its work and print all of
+// the texts.
+func (l *lab) client(ns *rig.Namespace, texts []string, args ...string) string {
+	l.t.Helper()
+	out, err := ns.Run(l.ctx, 60*time.Second, args...)
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			l.t.Errorf("%s: %v; want %q in:\n%s", strings.Join(args, " "), err, text, out)
+		}
+	}
+	return out
+}
+
+// ping sends three pings that must all be answered.
+func (l *lab) ping(ns *rig.Namespace, target string, options ...string) {
+	l.t.Helper()
+	args := append([]string{"ping", "-n", "-c", "3", "-i", "0.1", "-W", "3"}, options...)
+	l.client(ns, []string{" 3 received"}, append(args, target)...)
+}
+
+// noPing sends a ping that must not be answered, and returns what it got
+// instead.
+func (l *lab) noPing(ns *rig.Namespace, target string, options ...string) string {
+	l.t.Helper()
+	args := append([]string{"ping", "-n", "-c", "1", "-W", "1"}, options...)
+	return l.client(ns, []string{" 0 received"}, append(args, target)...)
+}
