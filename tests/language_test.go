@@ -58,6 +58,8 @@ ok
 		{"threads", "ok\n"},
 		{"wakeup", "ok\n"},
 		{"environment", "ok\n"},
+		{"nonetwork", "ok\n"},
+		{"profile", "ok\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -34,6 +34,13 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// Signals that a program sends to itself; those that nobody handles end it.
+func TestSignals(t *testing.T) {
+	run(t, guest{name: "signals"}).mustEnd(t, 255, "ok\n", "ended itself by signal 0x000000000000000f\n")
+	run(t, guest{name: "signals", args: []string{"crash"}}).mustEnd(t, 255,
+		"panic: with a core dump", "main.main()", "ended itself by signal 0x0000000000000006\n")
+}
+
 func TestRandom(t *testing.T) {
 	seen := map[string]bool{}
 	for range 4 {
