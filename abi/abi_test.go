@@ -14,8 +14,10 @@ func TestLayout(t *testing.T) {
 	}{
 		{"ABINote", unsafe.Sizeof(ABINote{}), 16},
 		{"ABINote.Version", unsafe.Offsetof(ABINote{}.Version), 4},
-		{"TenderNote", unsafe.Sizeof(TenderNote{}), 16},
+		{"TenderNote", unsafe.Sizeof(TenderNote{}), 40},
 		{"TenderNote.FaultEntry", unsafe.Offsetof(TenderNote{}.FaultEntry), 8},
+		{"TenderNote.SignalEntry", unsafe.Offsetof(TenderNote{}.SignalEntry), 16},
+		{"TenderNote.SignalStackBytes", unsafe.Offsetof(TenderNote{}.SignalStackBytes), 32},
 		{"ManifestHeader", unsafe.Sizeof(ManifestHeader{}), 8},
 		{"ManifestEntry", unsafe.Sizeof(ManifestEntry{}), 104},
 		{"ManifestEntry.Type", unsafe.Offsetof(ManifestEntry{}.Type), 68},

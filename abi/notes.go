@@ -71,6 +71,15 @@ type TenderNote struct {
 	// FaultEntry is where a CPU exception at CPL 3 resumes, see FaultRecord.
 	// It lies in an executable segment. 0 if FlagUserStart is clear.
 	FaultEntry uint64
+	// SignalEntry is, for an spt tender, the handler of SIGSEGV, SIGBUS,
+	// SIGFPE, SIGILL and SIGTRAP: installed before the guest starts, with
+	// SA_SIGINFO, SA_ONSTACK and SA_NODEFER. It never returns. 0 if
+	// FlagSPT is clear.
+	SignalEntry uint64
+	// SignalStack is the lowest address of the alternate signal stack, in
+	// a writable segment, and SignalStackBytes its size.
+	SignalStack      uint64
+	SignalStackBytes uint64
 }
 
 // TenderNoteVersion is the only version of TenderNote.
@@ -83,4 +92,7 @@ const (
 	// FlagPollMask says that PollArgs.ReadySet holds, on entry, the set of
 	// handles to wait for; a tender that honours it sets HostPollMask.
 	FlagPollMask = 1 << 1
+	// FlagSPT says that the image runs under spt as well, whatever target
+	// its ABI note names: it tells by the address of the boot info.
+	FlagSPT = 1 << 2
 )
