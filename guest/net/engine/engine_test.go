@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"tender/guest/net/nettest"
-	"tender/guest/net/packet"
-	"tender/guest/net/route"
 	"tender/guest/net/wire"
 )
 
@@ -366,112 +364,5 @@ func TestIdleFlowsExpire(t *testing.T) {
 	r.now += 60 * second
 	if f := r.FlowCounters(r.now); f.Active != 0 || f.Expired != 501 {
 		t.Errorf("%d flows after a minute, %d expired; want 0, 501", f.Active, f.Expired)
-	}
-}
-
-// TestChains checks which chains see a datagram, and with what interfaces.
-func TestChains(t *testing.T) {
-	type seen struct {
-		chain   string
-		in, out int
-	}
-	var log []seen
-	var dropAt string
-	chain := func(name string) packet.Chain {
-		return func(p *packet.Packet) packet.Verdict {
-			log = append(log, seen{name, p.In, p.Out})
-			if name == dropAt {
-				return packet.Drop
-			}
-			return packet.Accept
-		}
-	}
-	r := newRig(t, func(c *Config) {
-		for i, n := range []string{"o", "i"} {
-			c.Interfaces[i].Prerouting, c.Interfaces[i].Input = chain(n+" prerouting"), chain(n+" input")
-			c.Interfaces[i].Output, c.Interfaces[i].Postrouting = chain(n+" output"), chain(n+" postrouting")
-		}
-		c.Forward = chain("forward")
-	})
-	r.know()
-	through := func() []byte { return nettest.UDP(client.ether(), client.to(server), 1, 2, nil) }
-	toUs := func() []byte {
-		return nettest.Echo(client.ether(), nettest.IP{Src: client.ip, Dst: outsideIP}, wire.ICMPEchoRequest, 1, 1, nil)
-	}
-	const none = packet.None
-	for _, c := range []struct {
-		name  string
-		frame []byte
-		drop  string
-		fate  Fate
-		want  []seen
-	}{
-		{"through", through(), "", Forwarded, []seen{{"o prerouting", outside, none}, {"forward", outside, inside}, {"i postrouting", outside, inside}}},
-		{"to us", toUs(), "", Echo, []seen{{"o prerouting", outside, none}, {"o input", outside, none}, {"o output", none, outside}, {"o postrouting", none, outside}}},
-		{"prerouting", through(), "o prerouting", DropPrerouting, []seen{{"o prerouting", outside, none}}},
-		{"forward", through(), "forward", DropForward, []seen{{"o prerouting", outside, none}, {"forward", outside, inside}}},
-		{"postrouting", through(), "i postrouting", DropPostrouting, []seen{{"o prerouting", outside, none}, {"forward", outside, inside}, {"i postrouting", outside, inside}}},
-		{"input", toUs(), "o input", DropInput, []seen{{"o prerouting", outside, none}, {"o input", outside, none}}},
-	} {
-		log, dropAt = nil, c.drop
-		r.expectFate(c.name, outside, c.fate, func() { r.send(client, c.frame) })
-		if len(log) != len(c.want) {
-			t.Errorf("%s: chains %v, want %v", c.name, log, c.want)
-			continue
-		}
-		for i := range log {
-			if log[i] != c.want[i] {
-				t.Errorf("%s: chains %v, want %v", c.name, log, c.want)
-			}
-		}
-	}
-	log, dropAt = nil, "o output"
-	out, _ := r.send(client, toUs())
-	if len(out) != 0 {
-		t.Error("an answer passed a chain that drops it")
-	}
-}
-
-func TestNewRefuses(t *testing.T) {
-	for name, change := range map[string]func(*Config){
-		"no interface":       func(c *Config) { c.Interfaces = nil },
-		"no port":            func(c *Config) { c.Interfaces[0].Port = nil },
-		"group MAC":          func(c *Config) { c.Interfaces[0].MAC = wire.BroadcastMAC },
-		"MTU":                func(c *Config) { c.Interfaces[0].MTU = 67 },
-		"no address":         func(c *Config) { c.Interfaces[0].Addrs = nil },
-		"network address":    func(c *Config) { c.Interfaces[0].Addrs[0].Addr = nettest.Addr("10.0.0.0") },
-		"broadcast address":  func(c *Config) { c.Interfaces[0].Addrs[0].Addr = nettest.Addr("10.0.0.255") },
-		"loopback":           func(c *Config) { c.Interfaces[0].Addrs[0].Addr = nettest.Addr("127.0.0.1") },
-		"same network twice": func(c *Config) { c.Interfaces[1].Addrs[0] = nettest.Prefix("10.0.0.9/24") },
-		"same address twice": func(c *Config) { c.Interfaces[1].Addrs[0] = nettest.Prefix("10.0.0.2/25") },
-		"route to nowhere":   func(c *Config) { c.Routes[0].Iface = 2 },
-		"next hop not there": func(c *Config) { c.Routes[0].NextHop = server.ip },
-		"next hop is us":     func(c *Config) { c.Routes[0].NextHop = outsideIP },
-		"next hop broadcast": func(c *Config) { c.Routes[0].NextHop = nettest.Addr("10.0.0.255") },
-		"local route":        func(c *Config) { c.Routes[0].Kind = route.Local },
-		"prefix":             func(c *Config) { c.Routes[0].Prefix.Bits = 33 },
-		"flows":              func(c *Config) { c.Flows = -1 },
-		"fragments":          func(c *Config) { c.Fragments = -1 },
-		"errors":             func(c *Config) { c.ICMPErrorsPerSecond = -1 },
-		"neighbours":         func(c *Config) { c.Neighbours = -1 },
-	} {
-		c := config(t, [2]Port{&recorder{t: t}, &recorder{t: t}})
-		change(&c)
-		if _, err := New(c); err == nil {
-			t.Errorf("%s: taken", name)
-		} else if len(err.Error()) < 20 {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestFateNames(t *testing.T) {
-	seen := map[string]bool{}
-	for f := range Fates {
-		if s := f.String(); s == "" || seen[s] {
-			t.Errorf("fate %d has the name %q", f, s)
-		} else {
-			seen[s] = true
-		}
 	}
 }
