@@ -126,16 +126,42 @@ func TestUndrained(t *testing.T) {
 	left, leftWire := cable(t)
 	right, _ := cable(t)
 	send(t, leftWire, make([]byte, 60))
-	var used [2]time.Duration
-	awake := &stamp{text: "awake", at: func() { used[1] = cpuTime(t) }}
-	asleep := &stamp{text: "sleeping", at: func() { used[0] = cpuTime(t) }}
-	run(t, guest{name: "undrained", net: map[string]netback.Device{"left": left, "right": right}, console: io.MultiWriter(asleep, awake)}).
-		mustPrint(t, "sleeping\nawake\n60 <nil>\n")
-	if spent := used[1] - used[0]; spent > 200*time.Millisecond {
-		t.Errorf("%v of CPU time in one second of sleep", spent)
-	} else {
-		t.Logf("%v of CPU time in one second of sleep", spent)
+	e := runAsleep(t, guest{name: "undrained", net: map[string]netback.Device{"left": left, "right": right}})
+	e.mustPrint(t, "sleeping\nawake\n60 <nil>\n")
+}
+
+// A device that has failed must not either, and the guest is told.
+func TestUnplugged(t *testing.T) {
+	dev, wire := netback.NewPipe(1500)
+	defer dev.Close()
+	cut := func() {
+		time.Sleep(10 * time.Millisecond)
+		if err := wire.Close(); err != nil {
+			t.Error(err)
+		}
 	}
+	e := runAsleep(t, guest{name: "unplugged", net: map[string]netback.Device{"net0": dev}, console: &prompt{text: "ready", f: cut}})
+	e.mustPrint(t, "ready\nsleeping\nawake\n")
+}
+
+// runAsleep runs a guest that should use next to no CPU time between its
+// output of "sleeping" and "awake", at most a second later.
+func runAsleep(t *testing.T, g guest) ended {
+	t.Helper()
+	var used [2]time.Duration
+	asleep := &stamp{text: "sleeping", at: func() { used[0] = cpuTime(t) }}
+	awake := &stamp{text: "awake", at: func() { used[1] = cpuTime(t) }}
+	if g.console == nil {
+		g.console = io.Discard
+	}
+	g.console = io.MultiWriter(g.console, asleep, awake)
+	e := run(t, g)
+	if spent := used[1] - used[0]; spent > 200*time.Millisecond {
+		t.Errorf("%v of CPU time while asleep", spent)
+	} else {
+		t.Logf("%v of CPU time while asleep", spent)
+	}
+	return e
 }
 
 // stamp calls at, on the vCPU's thread, when the guest prints a text.

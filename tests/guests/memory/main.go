@@ -59,6 +59,8 @@ func main() {
 		}
 		tree(10, 1)
 		switch round % 10 {
+		case 0:
+			debug.SetGCPercent(10 + round) // often at first
 		case 3:
 			runtime.GC()
 		case 7:
