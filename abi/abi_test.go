@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// The numbers are those of the Solo5 fact sheet, sections 1.5, 1.6, 2.4, 2.5
-// and 3.2.
+// The numbers are those of the Solo5 fact sheet, sections 1.5, 1.6, 2.4, 2.5,
+// 2.6 and 3.2.
 func TestLayout(t *testing.T) {
 	for _, c := range []struct {
 		what      string
@@ -52,6 +52,21 @@ func TestLayout(t *testing.T) {
 		{"HaltArgs.Status", unsafe.Offsetof(HaltArgs{}.Status), 8},
 		{"FaultRecord", unsafe.Sizeof(FaultRecord{}), 48},
 		{"FaultRecord.CR2", unsafe.Offsetof(FaultRecord{}.CR2), 40},
+		{"NetRing", unsafe.Sizeof(NetRing{}), 49280},
+		{"NetRing.ComHead", unsafe.Offsetof(NetRing{}.ComHead), 4},
+		{"NetRing.EntHead", unsafe.Offsetof(NetRing{}.EntHead), 64},
+		{"NetRing.ComTail", unsafe.Offsetof(NetRing{}.ComTail), 68},
+		{"NetRing.NeedsKick", unsafe.Offsetof(NetRing{}.NeedsKick), 72},
+		{"NetRing.Entries", unsafe.Offsetof(NetRing{}.Entries), 128},
+		{"NetRing.Commits", unsafe.Offsetof(NetRing{}.Commits), 32896},
+		{"NetRingEntry", unsafe.Sizeof(NetRingEntry{}), 32},
+		{"NetRingEntry.Handle", unsafe.Offsetof(NetRingEntry{}.Handle), 4},
+		{"NetRingEntry.Data", unsafe.Offsetof(NetRingEntry{}.Data), 8},
+		{"NetRingEntry.Len", unsafe.Offsetof(NetRingEntry{}.Len), 16},
+		{"NetRingEntry.ID", unsafe.Offsetof(NetRingEntry{}.ID), 20},
+		{"NetRingCommit", unsafe.Sizeof(NetRingCommit{}), 16},
+		{"NetRingCommit.Ret", unsafe.Offsetof(NetRingCommit{}.Ret), 4},
+		{"NetRingCommit.Len", unsafe.Offsetof(NetRingCommit{}.Len), 8},
 		{"ManifestNoteMaxDesc", ManifestNoteMaxDesc, 6668},
 		{"manifest copy", HVTBootInfo + unsafe.Sizeof(HVTBoot{}), 0x10038},
 		{"spt manifest copy", SPTBootInfo + unsafe.Sizeof(SPTBoot{}), 0x11028},

@@ -95,4 +95,7 @@ const (
 	// FlagSPT says that the image runs under spt as well, whatever target
 	// its ABI note names: it tells by the address of the boot info.
 	FlagSPT = 1 << 2
+	// FlagRingIO says that the image uses the network ring if it is offered
+	// one. An image without TenderNote is offered it in any case.
+	FlagRingIO = 1 << 3
 )
