@@ -29,21 +29,22 @@ func readLinked(path string) (*image.Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the linked program's symbols: %w", err)
 	}
-	fault, err := symbol(symbols, kernelPath+".faultEntry.abi0")
-	if err != nil {
-		return nil, err
+	kernel := kernelSymbols{symbols: symbols}
+	note := abi.TenderNote{
+		Version:          abi.TenderNoteVersion,
+		Flags:            abi.FlagUserStart | abi.FlagPollMask | abi.FlagSPT,
+		FaultEntry:       kernel.find("faultEntry.abi0").Value,
+		SignalEntry:      kernel.find("signalEntry.abi0").Value,
+		SignalStack:      kernel.find("signalStack").Value,
+		SignalStackBytes: kernel.find("signalStack").Size,
+	}
+	if kernel.err != nil {
+		return nil, kernel.err
 	}
 	if err := checkSyscalls(f, symbols); err != nil {
 		return nil, err
 	}
-	spec := &image.Spec{
-		Entry: f.Entry,
-		Tender: &abi.TenderNote{
-			Version:    abi.TenderNoteVersion,
-			Flags:      abi.FlagUserStart | abi.FlagPollMask,
-			FaultEntry: fault,
-		},
-	}
+	spec := &image.Spec{Entry: f.Entry, Tender: &note}
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
 			continue
@@ -62,13 +63,23 @@ func readLinked(path string) (*image.Spec, error) {
 	return spec, nil
 }
 
-func symbol(symbols []elf.Symbol, name string) (uint64, error) {
-	for _, s := range symbols {
+// kernelSymbols finds symbols of the guest kernel and keeps the first error.
+type kernelSymbols struct {
+	symbols []elf.Symbol
+	err     error
+}
+
+func (k *kernelSymbols) find(name string) elf.Symbol {
+	name = kernelPath + "." + name
+	for _, s := range k.symbols {
 		if s.Name == name {
-			return s.Value, nil
+			return s
 		}
 	}
-	return 0, fmt.Errorf("the linked program has no %s: this Go release is not one of %s", name, supported())
+	if k.err == nil {
+		k.err = fmt.Errorf("the linked program has no %s: this Go release is not one of %s", name, supported())
+	}
+	return elf.Symbol{}
 }
 
 // writeImage writes the file beside its final place and moves it there.

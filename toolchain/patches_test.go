@@ -27,8 +27,13 @@ func TestMakeOverlay(t *testing.T) {
 	}
 	instruction := regexp.MustCompile(`(?m)^\s*SYSCALL\b`)
 	for name, src := range o {
-		if instruction.Match(src) {
-			t.Errorf("%s has a SYSCALL instruction", name)
+		// One is the guest kernel's own, for spt.
+		own := 0
+		if name == kernelPath+"/entry_amd64.s" {
+			own = 1
+		}
+		if n := len(instruction.FindAll(src, -1)); n != own {
+			t.Errorf("%s has %d SYSCALL instructions, want %d", name, n, own)
 		}
 		if strings.HasSuffix(name, "_test.go") || bytes.Contains(src, []byte(`"tender/`)) {
 			t.Errorf("%s does not belong into the standard library", name)

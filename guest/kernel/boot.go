@@ -19,30 +19,60 @@ var (
 	memLimitEnv [40]byte // "GOMEMLIMIT=…"
 )
 
+// machine is what the boot info of either target says.
+type machine struct {
+	memSize, kernelEnd, cmdline uintptr
+}
+
 // boot prepares everything that the Go runtime expects of an operating
-// system, and its first stack: argc, argv, envp and auxv, as at the entry of
-// a Linux process.
+// system, and its first stack.
 func boot() {
-	if bootCS&3 == 0 {
-		die("this image starts at CPL 3 only, and this tender has entered it at CPL 0")
+	var m machine
+	if bootInfo == abi.SPTBootInfo {
+		m = bootSPT(at[abi.SPTBoot](bootInfo))
+	} else {
+		m = bootHVT(at[abi.HVTBoot](bootInfo))
 	}
-	b := at[abi.HVTBoot](bootInfo)
-	manifest = uintptr(b.Manifest)
 	randomInit()
-	clockInit(b.CycleHz)
+	wallAt = monotonic()
+	wallBase = hostWalltime()
 	threadInit()
 	fileInit()
+	layOut(&m)
+}
 
-	// From the top of memory down: command line words, pointers, stack. The
-	// last 16 bytes stay unused, since no hypercall buffer may end there.
-	line := cstring(uintptr(b.Cmdline), abi.CmdlineSize)
-	words := (uintptr(b.MemSize) - 16 - abi.CmdlineSize) &^ 15
+func bootHVT(b *abi.HVTBoot) machine {
+	if bootCS&3 == 0 {
+		kernelModeInit()
+	} else {
+		record = abi.UserFaultRecord
+	}
+	clockInit(b.CycleHz)
+	manifest = uintptr(b.Manifest)
+	return machine{memSize: uintptr(b.MemSize), kernelEnd: uintptr(b.KernelEnd), cmdline: uintptr(b.Cmdline)}
+}
+
+func bootSPT(b *abi.SPTBoot) machine {
+	onSPT = true
+	record = addrOf(&hostRecord)
+	sptEpollFD, sptTimerFD = uintptr(uint32(b.EpollFD)), uintptr(uint32(b.TimerFD))
+	manifest = uintptr(b.Manifest)
+	return machine{memSize: uintptr(b.MemSize), kernelEnd: uintptr(b.KernelEnd), cmdline: uintptr(b.Cmdline)}
+}
+
+// layOut divides memory from the top down: command line words, pointers (argc,
+// argv, envp and auxv, as at the entry of a Linux process), the runtime's
+// stack, and pages for all else. The last 16 bytes stay unused, since no
+// hypercall buffer may end there.
+func layOut(m *machine) {
+	line := cstring(m.cmdline, abi.CmdlineSize)
+	words := (m.memSize - 16 - abi.CmdlineSize) &^ 15
 	vector := words - (maxArgs+16)*8
 	bootSP = vector
-	if uintptr(b.KernelEnd) > vector-rtStack {
+	if m.kernelEnd > vector-rtStack {
 		die("too little memory beside the image: start it with a larger --mem")
 	}
-	pages.init(uintptr(b.KernelEnd), vector-rtStack)
+	pages.init(m.kernelEnd, vector-rtStack)
 
 	p := pointerList{vector}
 	argc := at[uint64](p.push(0))

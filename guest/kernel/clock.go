@@ -3,7 +3,7 @@ package kernel
 // Time. The monotonic clock is the time stamp counter, scaled as section 4.3
 // of the ABI sheet says; the wall clock is the host's at the last WALLTIME
 // hypercall plus the monotonic time since, so that reading either costs no
-// exit.
+// exit. Under spt both clocks are the host's.
 
 const (
 	second      = 1000000000
@@ -46,22 +46,27 @@ func clockInit(hz uint64) {
 	}
 	tscMult, tscShift = scale(hz)
 	tscStart = rdtsc()
-	wallAt = monotonic()
-	wallBase = hyperWalltime()
 }
 
 // monotonic is nanoseconds since boot, plus one second: the Go runtime takes
 // zero for no time at all.
 func monotonic() int64 {
+	if onSPT {
+		clock = sptClock(clockMonotonic)
+		return clock
+	}
 	clock = second + int64(scaled(rdtsc()-tscStart, tscMult, tscShift))
 	return clock
 }
 
 // walltime is nanoseconds since 1970 UTC.
 func walltime() int64 {
+	if onSPT {
+		return sptClock(clockRealtime)
+	}
 	now := monotonic()
 	if now-wallAt > wallRefresh {
-		wallBase = hyperWalltime()
+		wallBase = hostWalltime()
 		wallAt = now
 	}
 	return wallBase + now - wallAt

@@ -14,9 +14,6 @@ type registers struct {
 // stackSize is the kernel's stack in bytes.
 const stackSize = 16 << 10
 
-// faultRecord is abi.UserFaultRecord, for the assembly.
-const faultRecord = 1 << 32
-
 var (
 	stack    [stackSize / 8]uint64
 	bailout  [256]uint64 // stack of kernelFault
@@ -24,8 +21,12 @@ var (
 	bootInfo uintptr     // as given at entry
 	bootSP   uintptr     // stack pointer of the Go runtime's first thread
 	bootCS   uintptr     // code segment selector at entry
+	bootSS   uintptr     // stack segment selector at entry
 	current  uintptr     // *thread that runs, or that has called the kernel
 	loadedFS uintptr     // FS base in the CPU: that of the thread that ran last
+
+	// record is where the last exception is described: *abi.FaultRecord.
+	record uintptr
 )
 
 // The assembly calls these through the func value, which holds the register
@@ -35,6 +36,7 @@ var (
 	syscallFn     = onSyscall
 	faultFn       = onFault
 	kernelFaultFn = onKernelFault
+	hostSignalFn  = onHostSignal
 )
 
 // start is the entry point of the image. In: DI = boot info. It calls boot
@@ -47,18 +49,24 @@ func start()
 // function bodies, to which those belong). It may return on another thread.
 func syscallEntry()
 
-// faultEntry is abi.TenderNote.FaultEntry: entered at CPL 3 with all
-// registers but RIP and RFLAGS as at the fault, the rest in abi.FaultRecord.
+// faultEntry is abi.TenderNote.FaultEntry: entered with all registers but RIP
+// and RFLAGS as at the fault, the rest at record.
 func faultEntry()
+
+// signalEntry is abi.TenderNote.SignalEntry: a Linux signal handler (DI =
+// signal, SI = siginfo, DX = ucontext) on signalStack. It does not return, but
+// continues the thread where the program's own handler wants it.
+func signalEntry()
 
 // Routines in assembly, by their address. Compiled code that calls assembly by
 // name goes on with the g it finds by FS, which is the program's; through a
 // func value it keeps kernelG. So these take the register ABI (arguments and
-// results in AX, BX, CX, DI) and are called by way of leaf.
-var leaves struct{ out, rdtsc, rdrand, rdseed, cpuid uintptr }
+// results in AX, BX, CX, DI, SI, R8, R9) and are called by way of leaf.
+var leaves struct{ out, rdtsc, rdrand, rdseed, cpuid, linux, loadTables, vectors, setCR4 uintptr }
 
 // bindLeaves fills leaves in; start calls it.
 func bindLeaves()
+func bindKernelLeaves()
 
 // out is OUT of a doubleword to a port: a hypercall.
 func out(port, value uint64) { leaf[func(port, value uint64)](&leaves.out)(port, value) }
@@ -73,4 +81,13 @@ func rdseed() (v, ok uint64) { return leaf[func() (v, ok uint64)](&leaves.rdseed
 // cpuid is the CPUID instruction.
 func cpuid(leafNumber, sub uint64) (a, b, c, d uint64) {
 	return leaf[func(leafNumber, sub uint64) (a, b, c, d uint64)](&leaves.cpuid)(leafNumber, sub)
+}
+
+// linuxCall is the body of linux; it has a name so that tools know it.
+func linuxCall()
+
+// linux is a system call of the host, for spt: the only place in an image with
+// a SYSCALL instruction.
+func linux(nr, a, b, c, d, e, f uintptr) int64 {
+	return leaf[func(nr, a, b, c, d, e, f uintptr) int64](&leaves.linux)(nr, a, b, c, d, e, f)
 }

@@ -19,7 +19,11 @@ TEXT ·start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	XORL	AX, AX
 	MOVW	CS, AX
 	MOVQ	AX, ·bootCS(SB)
-	LEAQ	·faultEntry(SB), AX // a reference keeps it in the image
+	MOVW	SS, AX
+	MOVQ	AX, ·bootSS(SB)
+	LEAQ	·faultEntry(SB), AX // references keep them in the image
+	LEAQ	·signalEntry(SB), AX
+	LEAQ	·signalStack(SB), AX
 	ON_KERNEL_STACK
 	CALL	·bindLeaves(SB)
 	CALL_FUNC(·bootFn)
@@ -83,7 +87,7 @@ program:
 	MOVQ	R13, registers_r13(R11)
 	MOVQ	R14, registers_r14(R11)
 	MOVQ	R15, registers_r15(R11)
-	MOVQ	$const_faultRecord, AX
+	MOVQ	·record(SB), AX
 	MOVQ	16(AX), CX
 	MOVQ	CX, registers_pc(R11)
 	MOVQ	24(AX), CX
@@ -91,6 +95,14 @@ program:
 	MOVQ	$1, registers_full(R11)
 	ON_KERNEL_STACK
 	CALL_FUNC(·faultFn)
+	JMP	·resume(SB)
+
+TEXT ·signalEntry(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	DX, ·hostContext(SB)
+	LEAQ	·kernelG(SB), R14
+	XORPS	X15, X15
+	CLD
+	CALL_FUNC(·hostSignalFn)
 	JMP	·resume(SB)
 
 // resume continues the current thread.
@@ -124,9 +136,7 @@ loaded:
 
 full:
 	MOVQ	$0, registers_full(R11)
-	XORL	AX, AX
-	MOVW	SS, AX
-	PUSHQ	AX
+	PUSHQ	·bootSS(SB)
 	PUSHQ	registers_sp(R11)
 	PUSHQ	registers_flags(R11)
 	PUSHQ	·bootCS(SB)
@@ -158,7 +168,9 @@ TEXT ·bindLeaves(SB),NOSPLIT|NOFRAME,$0
 	LEAF(rdrand, 16)
 	LEAF(rdseed, 24)
 	LEAF(cpuid, 32)
-	RET
+	LEAQ	·linuxCall(SB), AX
+	MOVQ	AX, ·leaves+40(SB)
+	JMP	·bindKernelLeaves(SB)
 
 TEXT out<>(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	AX, DX
@@ -188,4 +200,12 @@ TEXT cpuid<>(SB),NOSPLIT|NOFRAME,$0
 	MOVL	BX, CX
 	CPUID
 	MOVL	DX, DI
+	RET
+
+TEXT ·linuxCall(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	SI, R10
+	MOVQ	DI, DX
+	MOVQ	CX, SI
+	MOVQ	BX, DI
+	SYSCALL
 	RET

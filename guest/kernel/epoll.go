@@ -85,7 +85,7 @@ func wanted() uint64 {
 
 // pollDevices asks the tender, sleeping for at most timeout nanoseconds.
 func pollDevices(timeout int64) {
-	deviceReady |= hyperPoll(timeout, wanted())
+	deviceReady |= hostPoll(timeout, wanted())
 	lastPoll = monotonic()
 	wakePollers()
 }

@@ -162,7 +162,7 @@ func TestFileCalls(t *testing.T) {
 		{"read of the console", sysRead(0, buf, 8), 0},
 		{"empty write to the console", sysWrite(1, buf, 0), 0},
 		{"read of a block device", sysRead(block, buf, 512), eINVAL},
-		{"pread of an eventfd", sysTransfer(0, event, buf, 512, 0), eSPIPE},
+		{"pread of an eventfd", sysTransfer(false, event, buf, 512, 0), eSPIPE},
 		{"epoll_ctl of the console", sysEpollCtl(1, 1, buf), ePERM},
 		{"epoll_ctl of a block device", sysEpollCtl(1, block, buf), ePERM},
 		{"epoll_ctl of a closed file", sysEpollCtl(1, 99, buf), eBADF},

@@ -92,12 +92,16 @@ func cutPrefix(s []byte, prefix string) ([]byte, bool) {
 	return s[len(prefix):], true
 }
 
+// manifestEntry is the device with a handle.
+func manifestEntry(handle uintptr) *abi.ManifestEntry {
+	return at[abi.ManifestEntry](manifest + sizeOf[abi.ManifestHeader]() + handle*sizeOf[abi.ManifestEntry]())
+}
+
 // openDevice opens a device of the manifest; each can be open once.
 func openDevice(name []byte, typ abi.DeviceType, kind uint8) int64 {
 	n := uintptr(at[abi.ManifestHeader](manifest).Entries)
 	for handle := uintptr(1); handle < n && handle < abi.ManifestMaxEntries; handle++ {
-		addr := manifest + sizeOf[abi.ManifestHeader]() + handle*sizeOf[abi.ManifestEntry]()
-		e := at[abi.ManifestEntry](addr)
+		e := manifestEntry(handle)
 		if e.Type != typ || e.Attached == 0 || string(cstring(addrOf(&e.Name), abi.MaxNameLen)) != string(name) {
 			continue
 		}
@@ -108,7 +112,7 @@ func openDevice(name []byte, typ abi.DeviceType, kind uint8) int64 {
 		}
 		fd, f := openFile(kind)
 		if f != nil {
-			f.handle, f.entry = handle, addr
+			f.handle, f.entry = handle, addrOf(e)
 			if kind == fileNet {
 				f.set = 1 << handle
 			}
@@ -151,7 +155,7 @@ func sysRead(fd, buf, n uintptr) int64 {
 		*at[uint64](buf) = v
 		return 8
 	case fileNet:
-		got, res := hyperNet(abi.HypercallNetRead, f.handle, buf, n)
+		got, res := hostNetRead(f.handle, buf, n)
 		if res == abi.ResultOK {
 			return int64(got)
 		}
@@ -172,7 +176,7 @@ func sysWrite(fd, buf, n uintptr) int64 {
 	switch f.kind {
 	case fileConsole:
 		if n != 0 {
-			hyperPuts(buf, n)
+			hostPuts(buf, n)
 		}
 		return int64(n)
 	case fileEvent:
@@ -184,7 +188,7 @@ func sysWrite(fd, buf, n uintptr) int64 {
 		wakePollers()
 		return 8
 	case fileNet:
-		if _, res := hyperNet(abi.HypercallNetWrite, f.handle, buf, n); res != abi.ResultOK {
+		if res := hostNetWrite(f.handle, buf, n); res != abi.ResultOK {
 			return resultErrno(res)
 		}
 		return int64(n)
@@ -195,7 +199,7 @@ func sysWrite(fd, buf, n uintptr) int64 {
 // sysTransfer is pread and pwrite of whole blocks; one block per hypercall,
 // as the contract wants. A write beyond the end writes nothing, since os.File
 // could not tell the program how much of it was done.
-func sysTransfer(call uint16, fd, buf, n, offset uintptr) int64 {
+func sysTransfer(write bool, fd, buf, n, offset uintptr) int64 {
 	f := fileAt(fd)
 	if f == nil {
 		return eBADF
@@ -209,14 +213,14 @@ func sysTransfer(call uint16, fd, buf, n, offset uintptr) int64 {
 		return eINVAL
 	}
 	if left := capacity - min(offset, capacity); n > left {
-		if call == abi.HypercallBlockWrite {
+		if write {
 			return eNOSPC
 		}
 		n = left - left%size
 	}
 	done := uintptr(0)
 	for ; done < n; done += size {
-		if res := hyperBlock(call, f.handle, offset+done, buf+done, size); res != abi.ResultOK {
+		if res := hostBlock(write, f.handle, offset+done, buf+done, size); res != abi.ResultOK {
 			if done == 0 {
 				return resultErrno(res)
 			}

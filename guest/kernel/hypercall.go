@@ -27,9 +27,6 @@ func hyperPuts(data, n uintptr) {
 	hypercall(abi.HypercallPuts, addrOf(&putsArgs))
 }
 
-// hyperPoll sleeps until a device of the set is readable or the timeout has
-// passed, and returns the readable ones. A tender that does not know masks
-// reports, and wakes for, all devices.
 func hyperPoll(timeout int64, set uint64) uint64 {
 	pollArgs = abi.PollArgs{TimeoutNanos: uint64(timeout), ReadySet: set}
 	hypercall(abi.HypercallPoll, addrOf(&pollArgs))
@@ -45,40 +42,17 @@ func hyperNet(call uint16, handle, data, n uintptr) (uintptr, abi.Result) {
 	return uintptr(netArgs.Len), netArgs.Ret
 }
 
-func hyperBlock(call uint16, handle, offset, data, n uintptr) abi.Result {
+func hyperBlock(write bool, handle, offset, data, n uintptr) abi.Result {
 	blockArgs = abi.BlockArgs{Handle: uint64(handle), Offset: uint64(offset), Data: uint64(data), Len: uint64(n)}
+	call := uint16(abi.HypercallBlockRead)
+	if write {
+		call = abi.HypercallBlockWrite
+	}
 	hypercall(call, addrOf(&blockArgs))
 	return blockArgs.Ret
 }
 
-// halt ends the guest.
-func halt(status int32) {
+func hyperHalt(status int32) {
 	haltArgs = abi.HaltArgs{Status: status}
 	hypercall(abi.HypercallHalt, addrOf(&haltArgs))
-	for {
-	}
-}
-
-// die ends the guest after a message; for conditions the kernel cannot go on
-// from.
-func die(reason string) {
-	putString("tender: guest kernel: ")
-	putString(reason)
-	putString("\n")
-	halt(abi.ExitAbort)
-}
-
-func putString(s string) {
-	b := stringBytes(s)
-	hyperPuts(addrOf(&b[0]), uintptr(len(b)))
-}
-
-var hexDigits [18]byte
-
-func putHex(v uint64) {
-	hexDigits[0], hexDigits[1] = '0', 'x'
-	for i := range 16 {
-		hexDigits[17-i] = "0123456789abcdef"[v>>(4*i)&15]
-	}
-	hyperPuts(addrOf(&hexDigits[0]), 18)
 }

@@ -147,7 +147,7 @@ func faultSignal(vector, errorCode, ip, cr2 uint64) fault {
 // onFault is entered after an exception of the program; the current thread
 // holds all its registers.
 func onFault() {
-	r := at[abi.FaultRecord](abi.UserFaultRecord)
+	r := at[abi.FaultRecord](record)
 	f := faultSignal(r.Vector, r.ErrorCode, r.RIP, r.CR2)
 	t := self()
 	if actions[f.sig].handler <= 1 || t.sigmask>>(f.sig-1)&1 != 0 {
@@ -174,7 +174,7 @@ func deliver(t *thread, f fault, r *abi.FaultRecord) {
 	uc.mcontext = mcontext{
 		r8: t.r8, r9: t.r9, r10: t.r10, r11: t.r11, r12: t.r12, r13: t.r13, r14: t.r14, r15: t.r15,
 		di: t.di, si: t.si, bp: t.bp, bx: t.bx, dx: t.dx, ax: t.ax, cx: t.cx, sp: t.sp, ip: t.pc, fl: t.flags,
-		cs: uint16(bootCS), ss: abi.UserSS, oldmask: t.sigmask,
+		cs: uint16(bootCS), ss: uint16(bootSS), oldmask: t.sigmask,
 	}
 	if r != nil {
 		uc.mcontext.err, uc.mcontext.trapno, uc.mcontext.cr2 = r.ErrorCode, r.Vector, r.CR2
@@ -197,12 +197,17 @@ func sysSigreturn() {
 	t := self()
 	uc := at[ucontext](uintptr(t.sp))
 	m := &uc.mcontext
+	t.restore(m)
+	t.sigmask = uc.sigmask
+}
+
+// restore sets all registers but the FS base.
+func (t *thread) restore(m *mcontext) {
 	t.registers = registers{
 		ax: m.ax, bx: m.bx, cx: m.cx, dx: m.dx, si: m.si, di: m.di, bp: m.bp, sp: m.sp,
 		r8: m.r8, r9: m.r9, r10: m.r10, r11: m.r11, r12: m.r12, r13: m.r13, r14: m.r14, r15: m.r15,
 		pc: m.ip, flags: m.fl, fs: t.fs, full: 1,
 	}
-	t.sigmask = uc.sigmask
 }
 
 // sysKill sends a signal to the calling thread. SIGURG, with which the Go
@@ -235,7 +240,7 @@ func sysKill(sig uintptr) int64 {
 // onKernelFault is entered when the kernel itself faults: most often by a bad
 // pointer in a system call of the program.
 func onKernelFault() {
-	reportFault("fault in the guest kernel", at[abi.FaultRecord](abi.UserFaultRecord))
+	reportFault("fault in the guest kernel", at[abi.FaultRecord](record))
 }
 
 // reportFault prints an exception and ends the guest.

@@ -1,7 +1,5 @@
 package kernel
 
-import "tender/abi"
-
 // signalled is the result of a system call whose registers have been set up
 // by the handler of the call itself.
 const signalled = -512
@@ -19,6 +17,9 @@ func onSyscall() {
 		t.ax = uint64(r)
 	}
 	schedule()
+	if onSPT && self().fs != uint64(loadedFS) {
+		sptSetFS(uintptr(self().fs))
+	}
 }
 
 const nrClockGettime = 228
@@ -53,9 +54,9 @@ func dispatch(nr, a, b, c, d, e uintptr) int64 {
 	case 16: // ioctl
 		return sysIoctl(a, b, c)
 	case 17: // pread64
-		return sysTransfer(abi.HypercallBlockRead, a, b, c, d)
+		return sysTransfer(false, a, b, c, d)
 	case 18: // pwrite64
-		return sysTransfer(abi.HypercallBlockWrite, a, b, c, d)
+		return sysTransfer(true, a, b, c, d)
 	case 21, 269, 439: // access, faccessat, faccessat2
 		return eNOENT
 	case 24: // sched_yield
