@@ -95,6 +95,9 @@ func TestDeviceEdge(t *testing.T) {
 		t.Errorf("wanted %b", wanted())
 	}
 	deviceReady = 1 << 5
+	if wanted() != 1<<3 {
+		t.Errorf("wanted %b, with a device ready", wanted())
+	}
 	if got := events(t, buf); got[uint64(fd)] != epollIn|epollOut {
 		t.Errorf("events %v", got)
 	}

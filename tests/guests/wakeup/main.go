@@ -12,9 +12,13 @@ import (
 )
 
 func nap(d time.Duration) {
+	start := time.Now()
 	ts := syscall.NsecToTimespec(int64(d))
 	if err := syscall.Nanosleep(&ts, nil); err != nil {
 		log.Fatal(err)
+	}
+	if took := time.Since(start); took < d {
+		log.Fatalf("nanosleep: %v early", d-took)
 	}
 }
 
