@@ -22,8 +22,11 @@ type Options struct {
 	Package string
 	// Dir is where Package is relative to; "" is the current directory.
 	Dir string
-	// Output is the path of the image; "" is the package's name + ".hvt" in
-	// the current directory.
+	// Target is what the image's ABI note says; 0 is abi.TargetHVT. Our own
+	// tender runs either image either way.
+	Target abi.Target
+	// Output is the path of the image; "" is the package's name and ".hvt" or
+	// ".spt" in the current directory.
 	Output string
 	// Manifest is the path of the manifest; "" is manifest.json beside the
 	// package, if there is one.
@@ -56,6 +59,10 @@ type Result struct {
 func Build(ctx context.Context, o Options) (*Result, error) {
 	if o.Package == "" {
 		o.Package = "."
+	}
+	version, err := abiVersion(&o.Target)
+	if err != nil {
+		return nil, err
 	}
 	dir, pattern, err := locate(o.Dir, o.Package)
 	if err != nil {
@@ -91,9 +98,25 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		name = strings.TrimSuffix(filepath.Base(pattern), ".go")
 	}
 	if o.Output == "" {
-		o.Output = filepath.Join(o.Dir, name+".hvt")
+		o.Output = filepath.Join(o.Dir, name+"."+image.TargetName(o.Target))
 	}
-	return b.build(ctx, name, devices)
+	spec := image.Spec{Target: o.Target, Version: version, Manifest: devices}
+	return b.build(ctx, name, spec)
+}
+
+// abiVersion is the ABI version of a target that images can be made for; no
+// target becomes hvt.
+func abiVersion(t *abi.Target) (uint32, error) {
+	switch *t {
+	case 0:
+		*t = abi.TargetHVT
+		return abi.VersionHVT, nil
+	case abi.TargetHVT:
+		return abi.VersionHVT, nil
+	case abi.TargetSPT:
+		return abi.VersionSPT, nil
+	}
+	return 0, fmt.Errorf("images are made for the targets hvt and spt, not for %s", image.TargetName(*t))
 }
 
 // locate turns the package argument into a directory to run the go command in
@@ -251,7 +274,8 @@ func (b *builder) env() []string {
 }
 
 // build links the program and turns it into an image.
-func (b *builder) build(ctx context.Context, name string, devices image.Manifest) (*Result, error) {
+// It completes spec.
+func (b *builder) build(ctx context.Context, name string, spec image.Spec) (*Result, error) {
 	tmp, err := os.MkdirTemp("", "tender-build-*")
 	if err != nil {
 		return nil, err
@@ -270,12 +294,10 @@ func (b *builder) build(ctx context.Context, name string, devices image.Manifest
 	if b.opts.Stderr != nil {
 		b.opts.Stderr.Write(stderr.Bytes())
 	}
-	spec, err := readLinked(linked)
-	if err != nil {
+	if err := readLinked(linked, &spec); err != nil {
 		return nil, err
 	}
-	spec.Target, spec.Version, spec.Manifest = abi.TargetHVT, abi.VersionHVT, devices
-	size, err := writeImage(b.opts.Output, spec)
+	size, err := writeImage(b.opts.Output, &spec)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +306,7 @@ func (b *builder) build(ctx context.Context, name string, devices image.Manifest
 			return nil, err
 		}
 	}
-	return &Result{Output: b.opts.Output, SizeBytes: size, Manifest: devices, GoVersion: b.tool.Version}, nil
+	return &Result{Output: b.opts.Output, SizeBytes: size, Manifest: spec.Manifest, GoVersion: b.tool.Version}, nil
 }
 
 // goFailed prefers the go command's own words.

@@ -17,20 +17,25 @@ import (
 // lowest load address, since it puts the ELF header in the page before.
 const textAddr = abi.MinLoadAddr + abi.PageSize
 
-// readLinked turns the linker's output into segments and entry points. The ELF
-// header page, which the linker maps before the text, is left out.
-func readLinked(path string) (*image.Spec, error) {
+// readLinked fills in segments, entry and extension note from the linker's
+// output. The ELF header page, which the linker maps before the text, is left
+// out.
+func readLinked(path string, spec *image.Spec) error {
 	f, err := elf.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the linked program: %w", err)
+		return fmt.Errorf("reading the linked program: %w", err)
 	}
 	defer f.Close()
 	symbols, err := f.Symbols()
 	if err != nil {
-		return nil, fmt.Errorf("reading the linked program's symbols: %w", err)
+		return fmt.Errorf("reading the linked program's symbols: %w", err)
+	}
+	if err := checkSyscalls(f, symbols); err != nil {
+		return err
 	}
 	kernel := kernelSymbols{symbols: symbols}
-	note := abi.TenderNote{
+	spec.Entry = f.Entry
+	spec.Tender = &abi.TenderNote{
 		Version:          abi.TenderNoteVersion,
 		Flags:            abi.FlagUserStart | abi.FlagPollMask | abi.FlagSPT,
 		FaultEntry:       kernel.find("faultEntry.abi0").Value,
@@ -39,19 +44,15 @@ func readLinked(path string) (*image.Spec, error) {
 		SignalStackBytes: kernel.find("signalStack").Size,
 	}
 	if kernel.err != nil {
-		return nil, kernel.err
+		return kernel.err
 	}
-	if err := checkSyscalls(f, symbols); err != nil {
-		return nil, err
-	}
-	spec := &image.Spec{Entry: f.Entry, Tender: &note}
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
 			continue
 		}
 		data := make([]byte, p.Filesz)
 		if _, err := io.ReadFull(p.Open(), data); err != nil {
-			return nil, fmt.Errorf("reading the linked program: %w", err)
+			return fmt.Errorf("reading the linked program: %w", err)
 		}
 		seg := image.SegmentData{Vaddr: p.Vaddr, Memsz: p.Memsz, Align: abi.PageSize, Flags: p.Flags, Data: data}
 		if p.Vaddr < textAddr && p.Vaddr+p.Filesz > textAddr {
@@ -60,7 +61,7 @@ func readLinked(path string) (*image.Spec, error) {
 		}
 		spec.Segments = append(spec.Segments, seg)
 	}
-	return spec, nil
+	return nil
 }
 
 // kernelSymbols finds symbols of the guest kernel and keeps the first error.

@@ -44,7 +44,8 @@ Solo5's form, and those of --net and --block, in the order given.`,
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVarP(&o.Output, "output", "o", "", "write the image to `FILE` (default: the package's name and .hvt)")
+	f.StringVarP(&o.Output, "output", "o", "", "write the image to `FILE` (default: the package's name and .hvt or .spt)")
+	f.Var(targetFlag{&o.Target}, "target", "make an image for the tender `hvt` (default) or spt")
 	f.StringVar(&o.Manifest, "manifest", "", "take the devices from `FILE` (default: manifest.json beside the package)")
 	f.Var(deviceFlag{&o.Devices, abi.DeviceNet}, "net", "declare the network device `NAME`; may be repeated")
 	f.Var(deviceFlag{&o.Devices, abi.DeviceBlock}, "block", "declare the block device `NAME`; may be repeated")
@@ -73,6 +74,28 @@ func (f deviceFlag) Set(name string) error {
 		return err
 	}
 	*f.manifest = m
+	return nil
+}
+
+// targetFlag is the kind of tender an image is for.
+type targetFlag struct{ target *abi.Target }
+
+// String implements pflag.Value.
+func (targetFlag) String() string { return "" }
+
+// Type implements pflag.Value.
+func (targetFlag) Type() string { return "TARGET" }
+
+// Set implements pflag.Value.
+func (f targetFlag) Set(name string) error {
+	switch name {
+	case "hvt":
+		*f.target = abi.TargetHVT
+	case "spt":
+		*f.target = abi.TargetSPT
+	default:
+		return errors.New("the target is hvt or spt")
+	}
 	return nil
 }
 
