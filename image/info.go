@@ -74,6 +74,14 @@ func flagText(flags uint32) string {
 	return string(text)
 }
 
+// flagNames are the known flags of the extension note, by bit.
+var flagNames = map[uint32]string{
+	abi.FlagUserStart: "user-start",
+	abi.FlagPollMask:  "poll-mask",
+	abi.FlagSPT:       "spt",
+	abi.FlagRingIO:    "ring-io",
+}
+
 // extensions names the flags; those not known show as numbers.
 func extensions(t *abi.TenderNote) []string {
 	names := []string{}
@@ -81,15 +89,15 @@ func extensions(t *abi.TenderNote) []string {
 		return names
 	}
 	for bit := range 32 {
-		switch flag := uint32(1) << bit; {
-		case t.Flags&flag == 0:
-		case flag == abi.FlagUserStart:
-			names = append(names, "user-start")
-		case flag == abi.FlagPollMask:
-			names = append(names, "poll-mask")
-		default:
-			names = append(names, fmt.Sprintf("%#x", flag))
+		flag := uint32(1) << bit
+		if t.Flags&flag == 0 {
+			continue
 		}
+		name, ok := flagNames[flag]
+		if !ok {
+			name = fmt.Sprintf("%#x", flag)
+		}
+		names = append(names, name)
 	}
 	return names
 }
