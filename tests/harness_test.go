@@ -3,14 +3,18 @@ package tests
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"tender/blockback"
 	"tender/hvt"
@@ -149,12 +153,16 @@ func short(s string) string {
 	return fmt.Sprintf("%s\n[… %d bytes …]\n%s", s[:most/2], len(s)-most, s[len(s)-most/2:])
 }
 
-// needKVM skips a test where there is no /dev/kvm that can run our images.
+// needKVM skips a test where there is no /dev/kvm that can run our images; one
+// that is there and fails is an error.
 func needKVM(t testing.TB) {
 	t.Helper()
 	probe, err := probeKVM()
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENODEV):
 		t.Skipf("this needs /dev/kvm: %v", err)
+	case err != nil:
+		t.Fatal(err)
 	}
 	if !probe.User {
 		t.Skip("this needs a /dev/kvm that can start a guest in user mode")
