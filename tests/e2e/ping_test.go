@@ -24,6 +24,7 @@ func TestPing(t *testing.T) {
 		{"inside to its outside", l.Inside, rig.OutsideRouter},
 	} {
 		t.Run(p.name, func(t *testing.T) {
+			l := l.with(t)
 			for _, size := range []string{"0", "56", "1472"} {
 				l.ping(p.from, p.target, "-s", size)
 			}

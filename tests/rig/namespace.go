@@ -67,30 +67,34 @@ func (n *Namespace) Run(ctx context.Context, limit time.Duration, args ...string
 }
 
 // Do calls f on a thread inside the namespace: sockets that f opens belong to
-// it. Commands are for Command, Run and Start, since what f starts ends with
-// the thread.
+// it.
 func (n *Namespace) Do(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		// Never unlocked, so that the thread ends with the goroutine.
-		runtime.LockOSThread()
-		err := n.enter()
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
-}
-
-func (n *Namespace) enter() error {
-	f, err := os.Open("/run/netns/" + n.Name)
+	// The thread must live on: those that Command started on it end with it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return fmt.Errorf("entering namespace %s: %w", n.Name, err)
 	}
+	defer home.Close()
+	if err := enter("/run/netns/" + n.Name); err != nil {
+		return err
+	}
+	err = f()
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		panic(fmt.Sprintf("cannot leave namespace %s: %v", n.Name, back))
+	}
+	return err
+}
+
+func enter(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("entering a namespace: %w", err)
+	}
 	defer f.Close()
 	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("entering namespace %s: %w", n.Name, err)
+		return fmt.Errorf("entering namespace %s: %w", path, err)
 	}
 	return nil
 }

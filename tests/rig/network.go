@@ -15,6 +15,7 @@ type Network struct {
 	// OutsideTAP and InsideTAP are the names of the TAPs.
 	OutsideTAP, InsideTAP string
 	tender                *exec.Cmd
+	moved                 bool
 }
 
 // Addresses of the hosts and of the router.
@@ -23,6 +24,7 @@ const (
 	OutsideRouter = "10.0.0.2"
 	InsideHost    = "192.168.0.20"
 	InsideRouter  = "192.168.0.1"
+	InsideNetwork = "192.168.0.0/24"
 )
 
 // NewNetwork makes the namespaces and both TAPs. The caller calls Close.
@@ -50,6 +52,19 @@ func NewNetwork() (n *Network, err error) {
 	return n, nil
 }
 
+// MoveInside gives the inner TAP to its host. A tender attaches a TAP by name
+// before that, and by an inherited descriptor also afterwards.
+func (n *Network) MoveInside() error {
+	if n.moved {
+		return nil
+	}
+	n.moved = true
+	if err := n.Outside.IP("link", "set", n.InsideTAP, "netns", n.Inside.Name); err != nil {
+		return err
+	}
+	return n.Inside.IP("link", "set", n.InsideTAP, "up")
+}
+
 // StartTender starts a tender in the outside namespace, waits until it has
 // attached both TAPs, moves the inner one to its host and configures both
 // hosts: each routes to the other by way of the guest. The command ends with
@@ -64,29 +79,30 @@ func (n *Network) StartTender(cmd *exec.Cmd) error {
 			return err
 		}
 	}
-	in, out := n.InsideTAP, n.OutsideTAP
-	for _, step := range []struct {
-		ns   *Namespace
-		args []string
-	}{
-		{n.Outside, []string{"link", "set", in, "netns", n.Inside.Name}},
-		{n.Outside, []string{"addr", "add", OutsideHost + "/24", "dev", out}},
-		{n.Outside, []string{"route", "add", "192.168.0.0/24", "via", OutsideRouter}},
-		{n.Inside, []string{"addr", "add", InsideHost + "/24", "dev", in}},
-		{n.Inside, []string{"link", "set", in, "up"}},
-		{n.Inside, []string{"route", "add", "default", "via", InsideRouter}},
-	} {
-		if err := step.ns.IP(step.args...); err != nil {
-			return err
-		}
+	if err := n.MoveInside(); err != nil {
+		return err
 	}
-	return nil
+	return n.configure()
+}
+
+// configure gives both hosts an address and a route.
+func (n *Network) configure() error {
+	return errors.Join(
+		n.Outside.IP("addr", "add", OutsideHost+"/24", "dev", n.OutsideTAP),
+		n.Outside.IP("route", "add", InsideNetwork, "via", OutsideRouter),
+		n.Inside.IP("addr", "add", InsideHost+"/24", "dev", n.InsideTAP),
+		n.Inside.IP("route", "add", "default", "via", InsideRouter),
+	)
 }
 
 // waitCarrier waits until a TAP has a process behind it.
 func (n *Network) waitCarrier(tap string) error {
+	ns := n.Outside
+	if tap == n.InsideTAP && n.moved {
+		ns = n.Inside
+	}
 	err := poll(context.Background(), 10*time.Second, func() bool {
-		link, err := n.Outside.Link(tap)
+		link, err := ns.Link(tap)
 		return err == nil && link.Carrier
 	})
 	if err != nil {
