@@ -84,7 +84,8 @@ func (h *host) attachNet(c *Config, handle int, name string, e *abi.ManifestEntr
 	copy(info, mac[:])
 	binary.LittleEndian.PutUint16(info[6:], uint16(mtu))
 	e.Attached = 1
-	h.nets[handle] = netDevice{dev: dev, maxFrame: uint64(mtu) + abi.EtherHeaderSize + vlanTags}
+	h.nets[handle].dev = dev
+	h.nets[handle].maxFrame = uint64(mtu) + abi.EtherHeaderSize + vlanTags
 	h.hasNet = true
 	h.poll.add(dev.FD(), uint8(handle))
 	return true, nil
@@ -116,12 +117,13 @@ func (h *host) attachBlock(c *Config, handle int, name string, e *abi.ManifestEn
 type bootInfo struct {
 	kernelEnd, cycleHz uint64
 	hostFeatures       uint32
+	netRing            uint64 // GPA, 0 if none is offered
 	entries            []abi.ManifestEntry
 	cmdline            string
 }
 
 // write lays boot info, manifest and command line out in m: at most 15 KiB,
-// which end below the first segment. The network ring is not offered.
+// which end below the first segment.
 func (b bootInfo) write(m *memory) {
 	const bootSize = 56 // abi.HVTBoot
 	manifest := image.EncodeManifest(b.entries)
@@ -134,6 +136,7 @@ func (b bootInfo) write(m *memory) {
 		Cmdline:      cmdlineAt,
 		Manifest:     manifestAt,
 		HostFeatures: b.hostFeatures,
+		NetRing:      b.netRing,
 	})
 	if err != nil || len(boot) != bootSize {
 		panic("abi.HVTBoot has no fixed layout")

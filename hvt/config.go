@@ -58,7 +58,8 @@ type Config struct {
 	Log func(format string, args ...any)
 }
 
-// memBytes applies the memory rules of the contract.
+// memBytes applies the memory rules of the contract. The room of a network ring
+// comes on top, within the same limit.
 func (c *Config) memBytes() (uint64, error) {
 	if c.MemBytes == 0 {
 		return abi.DefaultMem, nil

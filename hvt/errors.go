@@ -27,6 +27,8 @@ const (
 	BreachEmulation
 	// BreachEntry: the CPU refused the guest's state.
 	BreachEntry
+	// BreachRing: indices of the network ring that no guest may publish.
+	BreachRing
 )
 
 // GuestError says why a guest was ended: it broke the contract or crashed.

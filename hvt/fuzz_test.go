@@ -78,7 +78,7 @@ func newFuzzHost(d *oddDevice) *host {
 	clear(fuzzBytes)
 	h := &host{mem: memory{bytes: fuzzBytes}, console: d, hasNet: true, hasBlk: true}
 	h.mem.sealed = []image.Range{{Start: fuzzSealed, End: fuzzSealed + abi.PageSize, Flags: elf.PF_R}}
-	h.nets[1] = netDevice{dev: d, maxFrame: 1522}
+	h.nets[1].dev, h.nets[1].maxFrame = d, 1522
 	h.blocks[2] = blockDevice{dev: d, capacityBytes: d.CapacityBytes()}
 	h.poll = newPoller(-1, true)
 	h.poll.add(-1, 1)

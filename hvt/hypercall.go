@@ -8,11 +8,11 @@ import (
 
 	"tender/abi"
 	"tender/blockback"
-	"tender/netback"
 )
 
 // host is what a guest reaches by hypercalls: its memory, its devices and the
-// console. It knows nothing of KVM. One goroutine uses it.
+// console. It knows nothing of KVM. One goroutine makes hypercalls; that of the
+// ring uses memory and network devices beside it.
 //
 // Argument structs are read once; the guest does not run meanwhile, but a
 // struct may overlap the very buffer it describes.
@@ -27,12 +27,6 @@ type host struct {
 	poll   poller
 	// exit is set by HALT.
 	exit Exit
-}
-
-// netDevice is absent if dev is nil.
-type netDevice struct {
-	dev      netback.Device
-	maxFrame uint64
 }
 
 // blockDevice is absent if dev is nil.

@@ -2,10 +2,12 @@ package hvt
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"tender/abi"
+	"tender/netback"
 )
 
 // netArgsSize is of abi.NetArgs: handle 0, data 8, len 16, ret 24.
@@ -13,6 +15,49 @@ const netArgsSize = 32
 
 // vlanTags is the room two VLAN tags take beside the MTU.
 const vlanTags = 8
+
+// netDevice is absent if dev is nil.
+type netDevice struct {
+	dev      netback.Device
+	maxFrame uint64
+	// shared says that the ring's goroutine uses the device beside the vCPU's;
+	// mu then keeps them apart, since a device serves one at a time.
+	shared bool
+	mu     sync.Mutex
+}
+
+// send passes a frame to the device: ResultInval for one that is too large,
+// ResultUnspec if the device failed. A frame it has no room for is lost.
+func (d *netDevice) send(frame []byte) abi.Result {
+	if uint64(len(frame)) > d.maxFrame {
+		return abi.ResultInval
+	}
+	if d.shared {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+	}
+	if err := d.dev.WriteFrame(frame); err != nil && err != unix.EAGAIN {
+		return abi.ResultUnspec
+	}
+	return abi.ResultOK
+}
+
+// receive takes a frame that waits: ResultAgain if none does, ResultUnspec if
+// the device failed. n is 0 unless the result is ResultOK.
+func (d *netDevice) receive(buf []byte) (n int, result abi.Result) {
+	if d.shared {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+	}
+	n, err := d.dev.ReadFrame(buf)
+	switch {
+	case err == unix.EAGAIN || err == nil && n == 0:
+		return 0, abi.ResultAgain
+	case err != nil || n < 0 || n > len(buf):
+		return 0, abi.ResultUnspec
+	}
+	return n, abi.ResultOK
+}
 
 // net finds a device. Only the low half of a handle counts.
 func (h *host) net(handle uint64) *netDevice {
@@ -42,15 +87,7 @@ func (h *host) netWrite(gpa uint64) error {
 	if err != nil {
 		return err
 	}
-	if size > d.maxFrame {
-		setResult(args[24:], abi.ResultInval)
-		return nil
-	}
-	result := abi.ResultOK
-	if err := d.dev.WriteFrame(frame); err != nil && err != unix.EAGAIN {
-		result = abi.ResultUnspec
-	}
-	setResult(args[24:], result)
+	setResult(args[24:], d.send(frame))
 	return nil
 }
 
@@ -72,16 +109,11 @@ func (h *host) netRead(gpa uint64) error {
 	if err != nil {
 		return err
 	}
-	n, err := d.dev.ReadFrame(buf)
-	switch {
-	case err == unix.EAGAIN || err == nil && n == 0:
-		setResult(args[24:], abi.ResultAgain)
-	case err != nil || n < 0 || n > len(buf):
-		setResult(args[24:], abi.ResultUnspec)
-	default:
+	n, result := d.receive(buf)
+	if result == abi.ResultOK {
 		binary.LittleEndian.PutUint64(args[16:], uint64(n))
-		setResult(args[24:], abi.ResultOK)
 	}
+	setResult(args[24:], result)
 	return nil
 }
 

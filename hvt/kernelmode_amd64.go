@@ -44,9 +44,9 @@ func dataSegment(selector uint16, dpl uint8) kvm.Segment {
 	return kvm.Segment{Limit: 0xffffffff, Selector: selector, Typ: 3, Present: 1, DPL: dpl, DB: 1, S: 1, G: 1}
 }
 
-// kernelTables writes GDT and page tables of a CPL 0 start into the first
-// 64 KiB of m. Source: solo5-abi 2.1.
-func kernelTables(m *memory) {
+// kernelTables writes GDT and page tables of a CPL 0 start that maps mapped
+// bytes into the first 64 KiB of m. Source: solo5-abi 2.1.
+func kernelTables(m *memory, mapped uint64) {
 	m.put64(abi.HVTGDT+8, gdtKernelCode)
 	m.put64(abi.HVTGDT+16, gdtKernelData)
 
@@ -55,7 +55,7 @@ func kernelTables(m *memory) {
 		m.put64(abi.HVTPDPT+8*i, abi.HVTPD+i*abi.PageSize|pteP|pteW)
 	}
 	m.put64(abi.HVTPD, abi.HVTPT|pteP|pteW)
-	for addr := uint64(largePage); addr < uint64(len(m.bytes)); addr += largePage {
+	for addr := uint64(largePage); addr < mapped; addr += largePage {
 		m.put64(abi.HVTPD+addr/largePage*8, addr|pteP|pteW|ptePS)
 	}
 	for addr := uint64(abi.HVTBootInfo); addr < largePage; addr += abi.PageSize {

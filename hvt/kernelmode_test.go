@@ -14,7 +14,7 @@ import (
 // The numbers are those of solo5-abi 2.1.
 func TestKernelTables(t *testing.T) {
 	m := memory{bytes: make([]byte, 8<<20)}
-	kernelTables(&m)
+	kernelTables(&m, uint64(len(m.bytes)))
 	want := map[uint64]uint64{0x1008: 0x00af99000000ffff, 0x1010: 0x00cf93000000ffff, 0x2000: 0x3003,
 		0x3000: 0x4003, 0x3008: 0x5003, 0x3010: 0x6003, 0x3018: 0x7003,
 		0x4000: 0x8003, 0x4008: 0x200083, 0x4010: 0x400083, 0x4018: 0x600083}

@@ -14,7 +14,11 @@ import (
 // memory is the guest's RAM, from guest physical address 0, as the host sees
 // it. It lies outside the Go heap.
 type memory struct {
-	bytes []byte
+	// mapping is all the guest can address: bytes, and behind them the room of
+	// the network ring, if any. Hypercalls know of bytes only.
+	mapping []byte
+	bytes   []byte
+	ring    []byte
 	// sealed are the segments the guest may not write, and so neither may a
 	// hypercall on its behalf.
 	sealed []image.Range
@@ -31,8 +35,8 @@ const (
 )
 
 // newMemory maps zeros that take no room until they are touched.
-func newMemory(size uint64) (memory, error) {
-	b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
+func newMemory(size, ringSize uint64) (memory, error) {
+	b, err := unix.Mmap(-1, 0, int(size+ringSize), unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return memory{}, fmt.Errorf("cannot map %d MiB of guest memory: %w; give the guest less", size>>20, err)
@@ -41,7 +45,7 @@ func newMemory(size uint64) (memory, error) {
 		// A wish: where the host has no huge pages, small ones do.
 		_ = unix.Madvise(b[smallStart:size-smallEnd], unix.MADV_HUGEPAGE)
 	}
-	return memory{bytes: b}, nil
+	return memory{mapping: b, bytes: b[:size:size], ring: b[size:]}, nil
 }
 
 // fetch makes the host allocate what a guest touches first, its image
@@ -55,11 +59,11 @@ func (m *memory) fetch(imageEnd uint64) {
 }
 
 func (m *memory) unmap() error {
-	if m.bytes == nil {
+	if m.mapping == nil {
 		return nil
 	}
-	err := unix.Munmap(m.bytes)
-	m.bytes = nil
+	err := unix.Munmap(m.mapping)
+	m.mapping, m.bytes, m.ring = nil, nil, nil
 	return err
 }
 

@@ -31,6 +31,8 @@ func (vm *VM) Run(ctx context.Context) (Exit, error) {
 	// The thread is still ours when the last signal is sent: a stop that has
 	// begun is waited for.
 	thread := unix.Gettid()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	stopped := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		vm.stop(thread)
@@ -42,15 +44,21 @@ func (vm *VM) Run(ctx context.Context) (Exit, error) {
 		}
 	}()
 
+	if vm.ring != nil {
+		vm.ring.start(fail)
+	}
 	err := vm.loop(ctx)
+	if vm.ring != nil {
+		err = vm.endRing(err)
+	}
+	var g *GuestError
 	switch {
 	case err == nil:
 		return vm.host.exit, nil
+	case errors.As(err, &g):
 	case errors.Is(err, errStopped):
 		return Exit{}, context.Cause(ctx)
-	}
-	var g *GuestError
-	if !errors.As(err, &g) {
+	default:
 		return Exit{}, fmt.Errorf("%s: %w", vm.name, err)
 	}
 	g.Guest = vm.name
@@ -75,6 +83,19 @@ func (vm *VM) end() {
 	vm.mu.Lock()
 	vm.state = stateEnded
 	vm.mu.Unlock()
+}
+
+// endRing stops the network ring after the loop has ended with err. Frames
+// that a guest submitted before it halted are sent.
+func (vm *VM) endRing(err error) error {
+	ringErr := vm.ring.stop()
+	if ringErr == nil && err == nil {
+		_, ringErr = vm.ring.drain()
+	}
+	if ringErr != nil && (err == nil || errors.Is(err, errStopped)) {
+		return ringErr
+	}
+	return err
 }
 
 // stop ends the loop that runs on the thread, wherever it is: before KVM_RUN

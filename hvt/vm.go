@@ -25,6 +25,7 @@ type VM struct {
 	vmFD     int
 	stopFD   int // eventfd that ends POLL
 	vcpu     *vcpu
+	ring     *ringThread // nil if it is not offered
 
 	mu    sync.Mutex
 	state vmState
@@ -96,7 +97,12 @@ func build(c Config) (_ *VM, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if vm.host.mem, err = newMemory(memBytes); err != nil {
+	var ringBytes uint64
+	if vm.host.hasNet && wantsRing(note) {
+		ringBytes = abi.NetRingReserve
+		memBytes = min(memBytes, abi.HVTMaxMem-ringBytes)
+	}
+	if vm.host.mem, err = newMemory(memBytes, ringBytes); err != nil {
 		return nil, err
 	}
 	// The kernel makes the machine while another thread fills its memory:
@@ -119,6 +125,11 @@ func build(c Config) (_ *VM, err error) {
 	if masked {
 		boot.hostFeatures |= abi.HostPollMask
 	}
+	if ringBytes != 0 {
+		if err := vm.offerRing(&boot); err != nil {
+			c.logf("%s: the guest gets no network ring, which is slower: %v", vm.name, err)
+		}
+	}
 	if err := vm.prepare(c.Image, boot); err != nil {
 		return nil, err
 	}
@@ -137,12 +148,31 @@ func (vm *VM) create() (err error) {
 		return fmt.Errorf("/dev/kvm: cannot create a virtual machine: %w", err)
 	}
 	vm.vmFD = int(fd)
-	if err := setMemory(vm.vmFD, 0, 0, vm.host.mem.bytes); err != nil {
+	if err := setMemory(vm.vmFD, 0, 0, vm.host.mem.mapping); err != nil {
 		return fmt.Errorf("/dev/kvm: cannot give the guest its memory: %w", err)
 	}
 	if vm.vcpu, err = newVCPU(kvmFD, vm.vmFD); err != nil {
 		return fmt.Errorf("/dev/kvm: %w", err)
 	}
+	return nil
+}
+
+// wantsRing says whether an image with the note shall be offered the network
+// ring. It takes memory and a thread, so those that say what they can, and do
+// not say that they use it, are not.
+func wantsRing(note *abi.TenderNote) bool { return note == nil || note.Flags&abi.FlagRingIO != 0 }
+
+// offerRing makes the network ring behind the guest's memory. Every guest can
+// do without.
+func (vm *VM) offerRing(boot *bootInfo) (err error) {
+	if vm.ring, err = newRingThread(vm.vmFD, &vm.host, vm.host.mem.ring); err != nil {
+		return err
+	}
+	for i := range vm.host.nets {
+		vm.host.nets[i].shared = true
+	}
+	boot.hostFeatures |= abi.HostRingIO
+	boot.netRing = uint64(len(vm.host.mem.bytes))
 	return nil
 }
 
@@ -156,7 +186,7 @@ func (vm *VM) prepare(im *image.Image, boot bootInfo) (err error) {
 	ranges := im.Ranges()
 	regs := kvm.Regs{RIP: im.Entry, RSP: uint64(len(mem.bytes)) - 8, RDI: abi.HVTBootInfo}
 	if vm.mode == StartKernel {
-		kernelTables(mem)
+		kernelTables(mem, uint64(len(mem.mapping)))
 		err = vm.vcpu.enterKernel(regs)
 	} else if err = vm.mapSystem(im, ranges); err == nil {
 		err = vm.vcpu.enterUser(regs)
@@ -179,7 +209,7 @@ func (vm *VM) mapSystem(im *image.Image, ranges []image.Range) (err error) {
 			return fmt.Errorf("entry point %#x is in no executable segment; build the image again", at)
 		}
 	}
-	if vm.system, err = newSystemSlot(uint64(len(vm.host.mem.bytes)), ranges, handler); err != nil {
+	if vm.system, err = newSystemSlot(uint64(len(vm.host.mem.mapping)), ranges, handler); err != nil {
 		return err
 	}
 	if err := setMemory(vm.vmFD, 1, abi.UserSystemBase, vm.system); err != nil {
@@ -208,6 +238,9 @@ func (vm *VM) release() error {
 	var errs []error
 	if vm.vcpu != nil {
 		errs = append(errs, vm.vcpu.close())
+	}
+	if vm.ring != nil {
+		errs = append(errs, vm.ring.close())
 	}
 	for _, fd := range []int{vm.vmFD, vm.stopFD} {
 		if fd >= 0 {
