@@ -29,8 +29,8 @@ demo: deps all
 	$(GO) run ./tests/demo bin/tender bin/firewall.hvt
 
 test: deps check all
-	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '^tender/tests')
-	$(GO) test -timeout 20m ./tests/...
+	scripts/gotest -race -timeout 20m $$($(GO) list ./... | grep -v '^tender/tests')
+	scripts/gotest -timeout 20m ./tests/...
 
 bench: deps all
 	$(GO) run ./tests/bench bin/tender
