@@ -16,6 +16,10 @@ type Device interface {
 	// BlockBytes is the block size told to the guest: a power of two in
 	// 512..32768.
 	BlockBytes() int
+	// FD is the descriptor of the storage, for a guest that makes its own
+	// system calls, or -1 if there is none. It stays the device's: the caller
+	// neither closes it nor changes its flags.
+	FD() int
 	// Close releases the device. A second Close is an error.
 	Close() error
 }

@@ -113,6 +113,9 @@ func (d *File) CapacityBytes() uint64 { return uint64(d.capacity) }
 // BlockBytes implements Device.
 func (d *File) BlockBytes() int { return d.blockBytes }
 
+// FD implements Device.
+func (d *File) FD() int { return int(d.file.Fd()) }
+
 // ReadAt implements Device. The error wraps unix.EINVAL for a range outside
 // the capacity and io.ErrUnexpectedEOF when the file has shrunk.
 func (d *File) ReadAt(p []byte, off int64) (int, error) {

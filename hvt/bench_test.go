@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tender/abi"
+	"tender/machine"
 )
 
 // BenchmarkHello is a guest's whole life, New to Close.
@@ -15,7 +16,7 @@ func BenchmarkHello(b *testing.B) {
 			g := &testGuest{}
 			im := g.puts("hello\n").halt(0).image(b)
 			for b.Loop() {
-				vm, err := New(Config{Image: im, MemBytes: 16 << 20, Start: mode})
+				vm, err := New(Config{Config: machine.Config{Image: im, MemBytes: 16 << 20}, Start: mode})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -13,6 +13,7 @@ import (
 	"tender/abi"
 	"tender/blockback"
 	"tender/image"
+	"tender/machine"
 	"tender/netback"
 )
 
@@ -39,6 +40,7 @@ func (d *memDisk) WriteAt(p []byte, off int64) (int, error) {
 
 func (d *memDisk) CapacityBytes() uint64 { return uint64(len(d.data)) }
 func (d *memDisk) BlockBytes() int       { return d.blockBytes }
+func (d *memDisk) FD() int               { return -1 }
 func (d *memDisk) Close() error          { return nil }
 
 var _ blockback.Device = (*memDisk)(nil)
@@ -78,7 +80,7 @@ func TestNetEcho(t *testing.T) {
 		g.jump(0x85, loop)                                  // jne loop
 		g.halt(0)
 		dev, wire := pipe(t)
-		vm := start(t, g, Config{Start: mode, Net: map[string]netback.Device{"net0": dev}})
+		vm := start(t, g, Config{Start: mode, Config: machine.Config{Net: map[string]netback.Device{"net0": dev}}})
 		done := make(chan error, 1)
 		go func() {
 			exit, err := run(t, vm)
@@ -139,7 +141,7 @@ func TestNetEdges(t *testing.T) {
 			at := g.put(c.args)
 			g.call(c.call, at).halt(0)
 			dev, wire := pipe(t)
-			vm := start(t, g, Config{Net: map[string]netback.Device{"net0": dev}, Block: map[string]blockback.Device{"disk": newMemDisk(4096)}})
+			vm := start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"net0": dev}, Block: map[string]blockback.Device{"disk": newMemDisk(4096)}}})
 			if c.waiting != nil {
 				if err := wire.Send(c.waiting); err != nil {
 					t.Fatal(err)
@@ -168,13 +170,13 @@ func TestNetDeviceErrors(t *testing.T) {
 	g.jump(0x85, loop)                                  // jnz loop
 	g.halt(0)
 	dev, wire := pipe(t)
-	vm := start(t, g, Config{Net: map[string]netback.Device{"net0": dev}})
+	vm := start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"net0": dev}}})
 	mustHalt(t, vm, 0)
 	if r := peek[abi.NetArgs](t, vm, args).Ret; r != abi.ResultOK {
 		t.Errorf("full queue: %d", r)
 	}
 	wire.Close()
-	vm = start(t, g, Config{Net: map[string]netback.Device{"net0": dev}})
+	vm = start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"net0": dev}}})
 	mustHalt(t, vm, 0)
 	if r := peek[abi.NetArgs](t, vm, args).Ret; r != abi.ResultUnspec {
 		t.Errorf("dead device: %d", r)
@@ -218,7 +220,7 @@ func TestBlock(t *testing.T) {
 			disk := newMemDisk(size)
 			before := bytes.Clone(disk.data)
 			dev, _ := pipe(t)
-			vm := start(t, g, Config{Net: map[string]netback.Device{"net0": dev}, Block: map[string]blockback.Device{"disk": disk}})
+			vm := start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"net0": dev}, Block: map[string]blockback.Device{"disk": disk}}})
 			mustHalt(t, vm, 0)
 			got := peek[abi.BlockArgs](t, vm, at)
 			want := c.args
@@ -252,7 +254,7 @@ func TestBlockDeviceError(t *testing.T) {
 	g.call(abi.HypercallBlockRead, rd).call(abi.HypercallBlockWrite, wr).halt(0)
 	disk := newMemDisk(4096)
 	disk.fail = unix.EIO
-	vm := start(t, g, Config{Block: map[string]blockback.Device{"disk": disk}})
+	vm := start(t, g, Config{Config: machine.Config{Block: map[string]blockback.Device{"disk": disk}}})
 	mustHalt(t, vm, 0)
 	for _, at := range []uint32{rd, wr} {
 		if r := peek[abi.BlockArgs](t, vm, at).Ret; r != abi.ResultUnspec {
@@ -263,7 +265,7 @@ func TestBlockDeviceError(t *testing.T) {
 
 func TestManifestCopy(t *testing.T) {
 	var manifest image.Manifest
-	config := Config{Net: map[string]netback.Device{}, Block: map[string]blockback.Device{}}
+	config := Config{Config: machine.Config{Net: map[string]netback.Device{}, Block: map[string]blockback.Device{}}}
 	for i := range abi.MaxDevices {
 		name := fmt.Sprintf("dev%d", i)
 		if i%3 == 0 {
@@ -312,29 +314,29 @@ func TestAttachErrors(t *testing.T) {
 	defer wire.Close()
 	defer zeroMTU.Close()
 
-	_, err := New(Config{Image: im, Net: map[string]netback.Device{"a": dev}})
-	var missing *MissingDevicesError
+	_, err := New(Config{Config: machine.Config{Image: im, Net: map[string]netback.Device{"a": dev}}})
+	var missing *machine.MissingDevicesError
 	if !errors.As(err, &missing) || len(missing.Devices) != 2 || missing.Devices[0].Name != "b" || missing.Devices[1].Name != "c" ||
 		!strings.Contains(err.Error(), "Device 'b' of type BLOCK_BASIC declared but not attached.") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("missing: %v", err)
 	}
 	for name, c := range map[string]Config{
-		"b": {Image: im, Net: map[string]netback.Device{"a": dev, "b": dev}}, // a disk's name
-		"x": {Image: im, Net: map[string]netback.Device{"x": dev, "y": dev}},
-		"c": {Image: im, Block: map[string]blockback.Device{"c": newMemDisk(512)}},
+		"b": {Config: machine.Config{Image: im, Net: map[string]netback.Device{"a": dev, "b": dev}}}, // a disk's name
+		"x": {Config: machine.Config{Image: im, Net: map[string]netback.Device{"x": dev, "y": dev}}},
+		"c": {Config: machine.Config{Image: im, Block: map[string]blockback.Device{"c": newMemDisk(512)}}},
 	} {
 		_, err := New(c)
-		var undeclared *UndeclaredDeviceError
+		var undeclared *machine.UndeclaredDeviceError
 		if !errors.As(err, &undeclared) || undeclared.Name != name {
 			t.Errorf("undeclared %q: %v", name, err)
 		}
 	}
 	disk := func(size, blockBytes int) Config {
-		return Config{Image: im, Net: map[string]netback.Device{"a": dev, "c": dev},
-			Block: map[string]blockback.Device{"b": &memDisk{data: make([]byte, size), blockBytes: blockBytes}}}
+		return Config{Config: machine.Config{Image: im, Net: map[string]netback.Device{"a": dev, "c": dev},
+			Block: map[string]blockback.Device{"b": &memDisk{data: make([]byte, size), blockBytes: blockBytes}}}}
 	}
 	for want, c := range map[string]Config{
-		"MTU 0":          {Image: im, Net: map[string]netback.Device{"a": zeroMTU}},
+		"MTU 0":          {Config: machine.Config{Image: im, Net: map[string]netback.Device{"a": zeroMTU}}},
 		"block size 500": disk(1000, 500),
 		"block size 256": disk(1024, 256),
 		"capacity of 0":  disk(0, 512),
@@ -380,7 +382,7 @@ func TestPoll(t *testing.T) {
 			g.call(abi.HypercallPoll, args).halt(0)
 			a, wireA := pipe(t)
 			b, wireB := pipe(t)
-			vm := start(t, g, Config{Net: map[string]netback.Device{"a": a, "b": b}})
+			vm := start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"a": a, "b": b}}})
 			for _, h := range c.ready {
 				if err := []*netback.Wire{nil, wireA, wireB}[h].Send([]byte("frame")); err != nil {
 					t.Fatal(err)
@@ -422,7 +424,7 @@ func TestPollWakes(t *testing.T) {
 	args := g.put(abi.PollArgs{TimeoutNanos: uint64(15 * time.Second)})
 	g.call(abi.HypercallPoll, args).halt(0)
 	dev, wire := pipe(t)
-	vm := start(t, g, Config{Net: map[string]netback.Device{"net0": dev}})
+	vm := start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"net0": dev}}})
 	sent := make(chan error, 1)
 	time.AfterFunc(30*time.Millisecond, func() { sent <- wire.Send([]byte("frame")) })
 	started := time.Now()

@@ -11,6 +11,7 @@ import (
 	"tender/abi"
 	"tender/hvt"
 	"tender/image"
+	"tender/machine"
 )
 
 // helloImage is a guest of three instructions and a text; usually an image
@@ -45,7 +46,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	vm, err := hvt.New(hvt.Config{Image: im, MemBytes: 16 << 20, Console: os.Stdout})
+	vm, err := hvt.New(hvt.Config{Config: machine.Config{Image: im, MemBytes: 16 << 20, Console: os.Stdout}})
 	if err != nil {
 		log.Fatal(err)
 	}

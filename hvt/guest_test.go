@@ -17,6 +17,7 @@ import (
 
 	"tender/abi"
 	"tender/image"
+	"tender/machine"
 )
 
 // Where the segments of test guests are.
@@ -194,7 +195,7 @@ func start(t testing.TB, g *testGuest, c Config) *VM {
 }
 
 // run is Run with a limit that keeps a failing test from hanging.
-func run(t testing.TB, vm *VM) (Exit, error) {
+func run(t testing.TB, vm *VM) (machine.Exit, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -202,7 +203,7 @@ func run(t testing.TB, vm *VM) (Exit, error) {
 }
 
 // mustHalt runs a guest that shall halt with the status.
-func mustHalt(t testing.TB, vm *VM, status int) Exit {
+func mustHalt(t testing.TB, vm *VM, status int) machine.Exit {
 	t.Helper()
 	exit, err := run(t, vm)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"tender/abi"
 	"tender/blockback"
 	"tender/image"
+	"tender/machine"
 	"tender/netback"
 )
 
@@ -77,7 +78,7 @@ func TestHostilePointers(t *testing.T) {
 			}
 			g.call(c.call, at).halt(0)
 			dev, _ := pipe(t)
-			vm := start(t, g, Config{Net: map[string]netback.Device{"net0": dev}, Block: map[string]blockback.Device{"disk": newMemDisk(8192)}})
+			vm := start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"net0": dev}, Block: map[string]blockback.Device{"disk": newMemDisk(8192)}}})
 			if ok {
 				mustHalt(t, vm, 0)
 				return
@@ -210,7 +211,7 @@ func TestOverlap(t *testing.T) {
 	if err := wire.Send(frame); err != nil {
 		t.Fatal(err)
 	}
-	vm := start(t, g, Config{Net: map[string]netback.Device{"net0": dev}})
+	vm := start(t, g, Config{Config: machine.Config{Net: map[string]netback.Device{"net0": dev}}})
 	exit, err := run(t, vm) // HALT's arguments at dataAt+64 are intact
 	if err != nil || exit.Status != 0 {
 		t.Fatal(exit, err)

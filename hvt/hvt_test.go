@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tender/abi"
+	"tender/machine"
 )
 
 func TestHello(t *testing.T) {
@@ -18,7 +19,7 @@ func TestHello(t *testing.T) {
 		g := &testGuest{}
 		g.puts("Hello, ").puts("world\n").halt(0)
 		var console bytes.Buffer
-		vm := start(t, g, Config{Start: mode, Console: &console})
+		vm := start(t, g, Config{Start: mode, Config: machine.Config{Console: &console}})
 		mustHalt(t, vm, 0)
 		if console.String() != "Hello, world\n" {
 			t.Errorf("console has %q", console.String())
@@ -80,7 +81,7 @@ func TestBootInfo(t *testing.T) {
 					g.call(abi.HypercallPuts, puts).halt(0)
 
 					var console bytes.Buffer
-					vm := start(t, g, Config{Start: mode, MemBytes: mem, Args: args, Console: &console})
+					vm := start(t, g, Config{Start: mode, Config: machine.Config{MemBytes: mem, Args: args, Console: &console}})
 					mustHalt(t, vm, 0)
 					if console.String() != want {
 						t.Errorf("command line %q, want %q", console.String(), want)
@@ -122,7 +123,7 @@ func TestMemoryRules(t *testing.T) {
 		{1<<64 - 1, 0, ""},
 	} {
 		notice := ""
-		config := Config{MemBytes: c.in, Log: func(format string, args ...any) { notice = fmt.Sprintf(format, args...) }}
+		config := Config{Config: machine.Config{MemBytes: c.in, Log: func(format string, args ...any) { notice = fmt.Sprintf(format, args...) }}}
 		got, err := config.memBytes()
 		if (err != nil) != (c.want == 0) || got != c.want || notice != c.notice {
 			t.Errorf("%d: %d, %q, %v; want %d, %q", c.in, got, notice, err, c.want, c.notice)
@@ -138,11 +139,11 @@ func TestBadConfig(t *testing.T) {
 		config Config
 	}{
 		{"no image", Config{}},
-		{"cannot start in user mode", Config{Image: plain, Start: StartUser}},
-		{"unknown start mode", Config{Image: plain, Start: 9}},
-		{"too large", Config{Image: plain, MemBytes: 1 << 40}},
-		{"Guest command line too long", Config{Image: plain, Args: []string{strings.Repeat("x", 8192)}}},
-		{"NUL", Config{Image: plain, Args: []string{"a\x00b"}}},
+		{"cannot start in user mode", Config{Config: machine.Config{Image: plain}, Start: StartUser}},
+		{"unknown start mode", Config{Config: machine.Config{Image: plain}, Start: 9}},
+		{"too large", Config{Config: machine.Config{Image: plain, MemBytes: 1 << 40}}},
+		{"Guest command line too long", Config{Config: machine.Config{Image: plain, Args: []string{strings.Repeat("x", 8192)}}}},
+		{"NUL", Config{Config: machine.Config{Image: plain, Args: []string{"a\x00b"}}}},
 	} {
 		vm, err := New(c.config)
 		if vm != nil || err == nil || !strings.Contains(err.Error(), c.want) {
@@ -183,7 +184,7 @@ func TestEmulatedKernelMode(t *testing.T) {
 	g := &testGuest{plain: true}
 	g.op(0x0f, 0x58, 0xc1).halt(0) // addps %xmm1, %xmm0
 	var notices []string
-	vm := start(t, g, Config{Log: func(format string, args ...any) { notices = append(notices, fmt.Sprintf(format, args...)) }})
+	vm := start(t, g, Config{Config: machine.Config{Log: func(format string, args ...any) { notices = append(notices, fmt.Sprintf(format, args...)) }}})
 	_, err = run(t, vm)
 	if probe.Kernel {
 		if err != nil || len(notices) != 0 {
@@ -204,7 +205,7 @@ func TestRunOnce(t *testing.T) {
 	g := &testGuest{}
 	g.halt(3)
 	needKVM(t)
-	vm, err := New(Config{Image: g.image(t), MemBytes: testMem})
+	vm, err := New(Config{Config: machine.Config{Image: g.image(t), MemBytes: testMem}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,11 +243,11 @@ func (shortWriter) Write(p []byte) (int, error) { return len(p) - 1, nil }
 func TestConsoleError(t *testing.T) {
 	g := &testGuest{}
 	g.puts("Hello").puts("world").halt(0)
-	_, err := run(t, start(t, g, Config{Console: &failingWriter{room: 7}}))
+	_, err := run(t, start(t, g, Config{Config: machine.Config{Console: &failingWriter{room: 7}}}))
 	if err == nil || !strings.Contains(err.Error(), "console: disk full") {
 		t.Errorf("got %v", err)
 	}
-	_, err = run(t, start(t, g, Config{Console: shortWriter{}}))
+	_, err = run(t, start(t, g, Config{Config: machine.Config{Console: shortWriter{}}}))
 	if err == nil || !strings.Contains(err.Error(), "short write") {
 		t.Errorf("got %v", err)
 	}
@@ -257,7 +258,7 @@ func TestTwoAtOnce(t *testing.T) {
 	inBothModes(t, func(t *testing.T, mode Start) {
 		type outcome struct {
 			console string
-			exit    Exit
+			exit    machine.Exit
 			err     error
 		}
 		results := make(chan outcome, 2)
@@ -271,9 +272,9 @@ func TestTwoAtOnce(t *testing.T) {
 				text += line
 			}
 			g.halt(int32(10 + i))
-			want = append(want, outcome{console: text, exit: Exit{Status: 10 + i}})
+			want = append(want, outcome{console: text, exit: machine.Exit{Status: 10 + i}})
 			var console strings.Builder
-			vm := start(t, g, Config{Start: mode, Console: &console})
+			vm := start(t, g, Config{Start: mode, Config: machine.Config{Console: &console}})
 			go func() {
 				exit, err := vm.Run(t.Context())
 				results <- outcome{console.String(), exit, err}

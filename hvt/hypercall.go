@@ -8,6 +8,7 @@ import (
 
 	"tender/abi"
 	"tender/blockback"
+	"tender/machine"
 )
 
 // host is what a guest reaches by hypercalls: its memory, its devices and the
@@ -26,22 +27,13 @@ type host struct {
 	hasBlk bool
 	poll   poller
 	// exit is set by HALT.
-	exit Exit
+	exit machine.Exit
 }
 
 // blockDevice is absent if dev is nil.
 type blockDevice struct {
 	dev           blockback.Device
 	capacityBytes uint64
-}
-
-// Exit is how a guest ended by its own will.
-type Exit struct {
-	// Status is 0..255.
-	Status int
-	// Cookie is nil or the abi.HaltCookieSize bytes the guest left about its
-	// end.
-	Cookie []byte
 }
 
 // hypercall serves number n with its argument struct at gpa. It reports true

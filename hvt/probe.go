@@ -11,6 +11,7 @@ import (
 
 	"tender/abi"
 	"tender/image"
+	"tender/machine"
 )
 
 // Probe is what this machine's /dev/kvm can do. Software KVM, as on cloud
@@ -73,7 +74,7 @@ func runsSSE(start Start) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("probing /dev/kvm: %w", err)
 	}
-	vm, err := build(Config{Image: im, MemBytes: abi.HVTMemGranularity, Start: start})
+	vm, err := build(Config{Config: machine.Config{Image: im, MemBytes: abi.HVTMemGranularity}, Start: start})
 	if errors.Is(err, errNoUserMode) {
 		return false, nil
 	}

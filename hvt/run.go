@@ -11,19 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tender/abi"
+	"tender/machine"
 )
 
 // Run executes the guest until it halts, and may be called once. It fails
 // with a *GuestError when the guest broke the contract or crashed, and with
 // the cause of ctx soon after that ends, unless a Write of the console or a
 // block device holds it up. Run occupies the calling goroutine's thread.
-func (vm *VM) Run(ctx context.Context) (Exit, error) {
-	if err := vm.begin(); err != nil {
-		return Exit{}, err
+func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
+	if err := vm.life.Begin(); err != nil {
+		return machine.Exit{}, fmt.Errorf("%s: %w", vm.name, err)
 	}
-	defer vm.end()
+	defer vm.life.End()
 	if ctx.Err() != nil {
-		return Exit{}, context.Cause(ctx)
+		return machine.Exit{}, context.Cause(ctx)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -57,32 +58,15 @@ func (vm *VM) Run(ctx context.Context) (Exit, error) {
 		return vm.host.exit, nil
 	case errors.As(err, &g):
 	case errors.Is(err, errStopped):
-		return Exit{}, context.Cause(ctx)
+		return machine.Exit{}, context.Cause(ctx)
 	default:
-		return Exit{}, fmt.Errorf("%s: %w", vm.name, err)
+		return machine.Exit{}, fmt.Errorf("%s: %w", vm.name, err)
 	}
 	g.Guest = vm.name
 	if rip, err := vm.vcpu.rip(); err == nil {
 		g.RIP, g.HasRIP = rip, true
 	}
-	return Exit{}, g
-}
-
-// begin moves from stateReady to stateRunning.
-func (vm *VM) begin() error {
-	vm.mu.Lock()
-	defer vm.mu.Unlock()
-	if vm.state != stateReady {
-		return fmt.Errorf("%s: Run called twice or after Close; a guest runs once, make another", vm.name)
-	}
-	vm.state = stateRunning
-	return nil
-}
-
-func (vm *VM) end() {
-	vm.mu.Lock()
-	vm.state = stateEnded
-	vm.mu.Unlock()
+	return machine.Exit{}, g
 }
 
 // endRing stops the network ring after the loop has ended with err. Frames

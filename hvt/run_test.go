@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tender/abi"
+	"tender/machine"
 	"tender/netback"
 )
 
@@ -111,10 +112,7 @@ func TestCloseWhileRunning(t *testing.T) {
 		vm.Run(ctx)
 	}()
 	for {
-		vm.mu.Lock()
-		running := vm.state == stateRunning
-		vm.mu.Unlock()
-		if running {
+		if vm.life.Running() {
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -161,7 +159,7 @@ func TestLeaks(t *testing.T) {
 	once := func() {
 		for _, g := range []*testGuest{hello, hostile, spinning(), sleeping()} {
 			for _, mode := range []Start{StartKernel, StartUser} {
-				vm, err := New(Config{Image: g.image(t), MemBytes: testMem, Start: mode})
+				vm, err := New(Config{Config: machine.Config{Image: g.image(t), MemBytes: testMem}, Start: mode})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -174,11 +172,11 @@ func TestLeaks(t *testing.T) {
 			}
 		}
 		im := (&testGuest{manifest: oneNet}).image(t)
-		if _, err := New(Config{Image: im, MemBytes: testMem}); err == nil {
+		if _, err := New(Config{Config: machine.Config{Image: im, MemBytes: testMem}}); err == nil {
 			t.Error("no device was attached")
 		}
 		im.Tender.FaultEntry = 0
-		if _, err := New(Config{Image: im, MemBytes: testMem, Net: map[string]netback.Device{"net0": nil}}); err == nil {
+		if _, err := New(Config{Config: machine.Config{Image: im, MemBytes: testMem, Net: map[string]netback.Device{"net0": nil}}}); err == nil {
 			t.Error("a nil device was attached")
 		}
 	}
@@ -247,7 +245,7 @@ func TestSignalsDuringSetup(t *testing.T) {
 		}
 	}()
 	for range 200 {
-		vm, err := New(Config{Image: im, MemBytes: testMem})
+		vm, err := New(Config{Config: machine.Config{Image: im, MemBytes: testMem}})
 		if err != nil {
 			t.Error(err)
 			break

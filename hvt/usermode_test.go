@@ -10,6 +10,7 @@ import (
 
 	"tender/abi"
 	"tender/image"
+	"tender/machine"
 )
 
 // walk looks an address up in the tables of a user-mode start.
@@ -296,7 +297,7 @@ func TestEntriesMustBeExecutable(t *testing.T) {
 	im := (&testGuest{}).image(t)
 	for _, at := range []uint64{rodataAt, dataAt, heapAt, testMem, 1 << 63} {
 		im.Tender.FaultEntry = at
-		vm, err := New(Config{Image: im, MemBytes: testMem})
+		vm, err := New(Config{Config: machine.Config{Image: im, MemBytes: testMem}})
 		if vm != nil || err == nil || !strings.Contains(err.Error(), "executable segment") {
 			t.Errorf("%#x: %v", at, err)
 		}

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/bobuhiro11/gokvm/kvm"
 	"golang.org/x/sys/unix"
 
 	"tender/abi"
 	"tender/image"
+	"tender/machine"
 )
 
 // VM is one guest, from New to Close. Its methods may be called by different
@@ -26,24 +26,15 @@ type VM struct {
 	stopFD   int // eventfd that ends POLL
 	vcpu     *vcpu
 	ring     *ringThread // nil if it is not offered
-
-	mu    sync.Mutex
-	state vmState
+	life     machine.Life
 }
 
-type vmState int
-
-const (
-	stateReady vmState = iota
-	stateRunning
-	stateEnded
-	stateClosed
-)
+var _ machine.Machine = (*VM)(nil)
 
 // New builds a guest that is ready to run. The caller calls Close.
 //
-// Besides errors of the image's, it fails with *MissingDevicesError and
-// *UndeclaredDeviceError, and with the unix.Errno of /dev/kvm wrapped.
+// Besides errors of the image's, it fails with *machine.MissingDevicesError and
+// *machine.UndeclaredDeviceError, and with the unix.Errno of /dev/kvm wrapped.
 func New(c Config) (*VM, error) {
 	vm, err := build(c)
 	if err != nil {
@@ -52,7 +43,7 @@ func New(c Config) (*VM, error) {
 	if vm.mode == StartKernel {
 		if native, err := nativeKernelMode(); err == nil && !native {
 			vm.emulated = true
-			c.logf("%s: this /dev/kvm emulates kernel-mode code, without SSE: it is slow, and ends at the first such instruction", vm.name)
+			c.Logf("%s: this /dev/kvm emulates kernel-mode code, without SSE: it is slow, and ends at the first such instruction", vm.name)
 		}
 	}
 	return vm, nil
@@ -79,7 +70,7 @@ func build(c Config) (_ *VM, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", vm.name, err)
 	}
-	cmdline, err := c.cmdline()
+	cmdline, err := c.Cmdline()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", vm.name, err)
 	}
@@ -127,7 +118,7 @@ func build(c Config) (_ *VM, err error) {
 	}
 	if ringBytes != 0 {
 		if err := vm.offerRing(&boot); err != nil {
-			c.logf("%s: the guest gets no network ring, which is slower: %v", vm.name, err)
+			c.Logf("%s: the guest gets no network ring, which is slower: %v", vm.name, err)
 		}
 	}
 	if err := vm.prepare(c.Image, boot); err != nil {
@@ -222,15 +213,9 @@ func (vm *VM) mapSystem(im *image.Image, ranges []image.Range) (err error) {
 // running guest must be stopped first, by the context of Run. A second Close
 // is an error.
 func (vm *VM) Close() error {
-	vm.mu.Lock()
-	defer vm.mu.Unlock()
-	switch vm.state {
-	case stateRunning:
-		return fmt.Errorf("%s: closed while it runs; cancel the context of Run and wait for it", vm.name)
-	case stateClosed:
-		return fmt.Errorf("%s: closed twice", vm.name)
+	if err := vm.life.Close(); err != nil {
+		return fmt.Errorf("%s: %w", vm.name, err)
 	}
-	vm.state = stateClosed
 	return vm.release()
 }
 

@@ -19,6 +19,7 @@ import (
 	"tender/blockback"
 	"tender/hvt"
 	"tender/image"
+	"tender/machine"
 	"tender/netback"
 	"tender/toolchain"
 )
@@ -101,7 +102,7 @@ func run(t testing.TB, g guest) ended {
 		g.memMiB = 64
 	}
 	var console bytes.Buffer
-	config := hvt.Config{Image: im, Args: g.args, MemBytes: g.memMiB << 20, Net: g.net, Block: g.block, Console: &console}
+	config := hvt.Config{Config: machine.Config{Image: im, Args: g.args, MemBytes: g.memMiB << 20, Net: g.net, Block: g.block, Console: &console}}
 	if g.console != nil {
 		config.Console = io.MultiWriter(&console, g.console)
 	}

@@ -14,6 +14,7 @@ import (
 	"tender/abi"
 	"tender/hvt"
 	"tender/image"
+	"tender/machine"
 )
 
 // run is `tender run`: it returns the guest's exit status, or that of a
@@ -62,14 +63,16 @@ func runImage(ctx context.Context, opts runOptions, optsErr error, std stdio) (s
 	}
 	defer func() { err = errors.Join(err, devs.Close()) }()
 	vm, err := hvt.New(hvt.Config{
-		Image:    im,
-		Args:     opts.args,
-		MemBytes: opts.memBytes,
-		Net:      devs.net,
-		Block:    devs.block,
-		Console:  std.out,
-		Start:    opts.start,
-		Log:      std.say,
+		Config: machine.Config{
+			Image:    im,
+			Args:     opts.args,
+			MemBytes: opts.memBytes,
+			Net:      devs.net,
+			Block:    devs.block,
+			Console:  std.out,
+			Log:      std.say,
+		},
+		Start: opts.start,
 	})
 	if err != nil {
 		return 0, err
@@ -103,9 +106,9 @@ var errStuck = errors.New("the guest did not stop")
 // a write to the console or a device blocks.
 const stopGrace = 200 * time.Millisecond
 
-func runVM(ctx context.Context, vm *hvt.VM) (int, error) {
+func runVM(ctx context.Context, vm machine.Machine) (int, error) {
 	type end struct {
-		hvt.Exit
+		machine.Exit
 		error
 	}
 	ended := make(chan end, 1)
