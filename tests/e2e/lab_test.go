@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +166,17 @@ func (l *lab) eventually(limit time.Duration, what string, condition func() bool
 			l.t.Fatalf("not within %v: %s", limit, what)
 		}
 	}
+}
+
+// changes tells counters that differ, for messages.
+func changes(before, after map[string]int) string {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(after)) {
+		if n := after[key] - before[key]; n != 0 {
+			list = append(list, fmt.Sprintf("%s%+d", key, n))
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 // fates is the number of frames whose fate is known.

@@ -43,7 +43,7 @@ func TestPingPolicy(t *testing.T) {
 	l.noPing(l.Outside, rig.OutsideRouter)
 	l.noPing(l.Inside, rig.InsideRouter)
 	if c := l.counters("outside"); c["drop_policy"] != 1 || c["drop_input"] != 1 || c["echo"] != 0 {
-		t.Errorf("the counters of outside are %v", c)
+		t.Errorf("the counters of outside: %s", changes(nil, c))
 	}
 }
 
@@ -64,12 +64,12 @@ func TestTTL(t *testing.T) {
 		l.ping(p.from, p.target, "-t", "2")
 	}
 	if c := l.counters("outside"); c["drop_ttl"] != 1 || c["tx_icmp"] != 1 {
-		t.Errorf("the counters of outside are %v", c)
+		t.Errorf("the counters of outside: %s", changes(nil, c))
 	}
 	// What the filter drops is dropped in silence.
 	quiet := newLab(t)
 	quiet.noPing(quiet.Outside, rig.InsideHost, "-t", "1")
 	if c := quiet.counters("outside"); c["drop_policy"] != 1 || c["tx_icmp"] != 0 {
-		t.Errorf("without a rule the counters of outside are %v", c)
+		t.Errorf("without a rule the counters of outside: %s", changes(nil, c))
 	}
 }

@@ -69,7 +69,7 @@ func TestDirections(t *testing.T) {
 	l.client(l.Inside, []string{"this is port 80"}, "ncat", "--recv-only", "-w", "5", "-p", "4444", rig.OutsideHost, "80")
 	l.client(l.Outside, []string{"TIMEOUT"}, "ncat", "--recv-only", "-w", "2", "-p", "81", rig.InsideHost, "4444")
 	if c := l.counters("outside"); c["drop_policy"] < 2 {
-		t.Errorf("the counters of outside are %v", c)
+		t.Errorf("the counters of outside: %s", changes(nil, c))
 	}
 }
 
@@ -156,6 +156,6 @@ func TestConnectionEnds(t *testing.T) {
 		server.Close()
 	}
 	if c := l.counters("flows"); c["begun"] != 3 {
-		t.Errorf("the flow counters are %v, want 3 begun", c)
+		t.Errorf("the flow counters: %s, want 3 begun", changes(nil, c))
 	}
 }

@@ -75,7 +75,7 @@ func TestUDP(t *testing.T) {
 	l.say(server, "to a port that did not ask", rig.InsideHost+":4001")
 	l.hear(l.socket(l.Inside, ":4001"), "")
 	if c := l.counters("outside"); c["drop_policy"] != 3 || c["forwarded"] != 2 {
-		t.Errorf("the counters of outside are %v", c)
+		t.Errorf("the counters of outside: %s", changes(nil, c))
 	}
 }
 
