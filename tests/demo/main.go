@@ -61,7 +61,12 @@ func demo(ctx context.Context, tender, image string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, network.Close()) }()
+	defer func() {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		err = errors.Join(err, network.Close())
+	}()
 
 	console := &rig.Console{}
 	args := []string{tender,
@@ -76,9 +81,6 @@ func demo(ctx context.Context, tender, image string) (err error) {
 		return fmt.Errorf("%w\n%s", err, console.Tail())
 	}
 	checks, err := traffic(ctx, network, console)
-	if ctx.Err() != nil {
-		return errors.New("interrupted")
-	}
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, console.Tail())
 	}

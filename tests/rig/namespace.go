@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -28,16 +29,31 @@ var counter atomic.Uint32
 
 // NewNamespace makes an empty namespace whose name no other process uses.
 func NewNamespace(role string) (*Namespace, error) {
-	n := &Namespace{Name: fmt.Sprintf("td%d-%d-%s", os.Getpid(), counter.Add(1), role)}
+	n := &Namespace{Name: fmt.Sprintf("%s%d-%s", prefix(), counter.Add(1), role)}
 	if err := ip("netns", "add", n.Name); err != nil {
 		return nil, err
 	}
 	return n, n.IP("link", "set", "lo", "up")
 }
 
-// ip runs iproute2 outside of any namespace of ours.
+// prefix begins the names of all namespaces of this process.
+func prefix() string { return fmt.Sprintf("td%d-", os.Getpid()) }
+
+// Abandon removes all namespaces that this process has made, for one that is
+// about to end without a chance to Close them.
+func Abandon() {
+	paths, _ := filepath.Glob("/run/netns/" + prefix() + "*") // the pattern is right
+	for _, path := range paths {
+		ip("netns", "del", filepath.Base(path))
+	}
+}
+
+// ip runs iproute2 outside of any namespace of ours. Ctrl-C is not for it, so
+// that what is made is removed.
 func ip(args ...string) error {
-	out, err := exec.Command("ip", args...).CombinedOutput()
+	c := exec.Command("ip", args...)
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := c.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}

@@ -41,15 +41,7 @@ func NewNetwork() (n *Network, err error) {
 	if n.Inside, err = NewNamespace("in"); err != nil {
 		return n, err
 	}
-	for _, tap := range []string{n.OutsideTAP, n.InsideTAP} {
-		if err := n.Outside.IP("tuntap", "add", "dev", tap, "mode", "tap"); err != nil {
-			return n, err
-		}
-		if err := n.Outside.IP("link", "set", tap, "up"); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	return n, n.makeTAPs()
 }
 
 // MoveInside gives the inner TAP to its host. A tender attaches a TAP by name
@@ -83,6 +75,29 @@ func (n *Network) StartTender(cmd *exec.Cmd) error {
 		return err
 	}
 	return n.configure()
+}
+
+// TakeBack takes the inner TAP back and the addresses away, so that another
+// tender can be started after the first has ended.
+func (n *Network) TakeBack() error {
+	n.moved = false
+	return errors.Join(
+		n.Inside.IP("link", "set", n.InsideTAP, "netns", n.Outside.Name),
+		n.Outside.IP("link", "set", n.InsideTAP, "up"),
+		n.Outside.IP("addr", "flush", "dev", n.OutsideTAP),
+	)
+}
+
+func (n *Network) makeTAPs() error {
+	for _, tap := range []string{n.OutsideTAP, n.InsideTAP} {
+		if err := n.Outside.IP("tuntap", "add", "dev", tap, "mode", "tap"); err != nil {
+			return err
+		}
+		if err := n.Outside.IP("link", "set", tap, "up"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // configure gives both hosts an address and a route.
