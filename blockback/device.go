@@ -20,7 +20,8 @@ type Device interface {
 	// system calls, or -1 if there is none. It stays the device's: the caller
 	// neither closes it nor changes its flags.
 	FD() int
-	// Close releases the device. A second Close is an error.
+	// Close puts what was written on stable storage and releases the device.
+	// An error may mean that writes are lost. A second Close is an error.
 	Close() error
 }
 
@@ -36,5 +37,20 @@ type Options struct {
 	// BlockBytes is the block size; 0 means DefaultBlockBytes.
 	BlockBytes int
 	// ReadOnly opens the storage for reading, shared with other readers.
+	// Writes give unix.EROFS.
 	ReadOnly bool
+	// Sync is when writes reach stable storage.
+	Sync Sync
 }
+
+// Sync is what a completed write means.
+type Sync int
+
+const (
+	// SyncNone: the host's kernel has the data. It outlives the tender, and
+	// reaches stable storage at Close or when the kernel chooses to.
+	SyncNone Sync = iota
+	// SyncData: the data is on stable storage (O_DSYNC), and outlives a crash
+	// of the host.
+	SyncData
+)

@@ -6,18 +6,24 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
 // File is a device on a regular file or a block device of the host. It holds
 // an advisory lock (flock) until it is closed: exclusive, or shared when it
-// is read-only.
+// is read-only. A block device that is written to is claimed (O_EXCL) besides,
+// which keeps off mounts and other names of it.
 type File struct {
 	file       *os.File
+	fd         int
 	capacity   int64
 	blockBytes int
 	readOnly   bool
+	regular    bool // it can shrink, and lose its name
+	named      bool // it had a name when it was opened
+	written    atomic.Bool
 }
 
 var _ Device = (*File)(nil)
@@ -41,16 +47,19 @@ func openFile(path string, opts Options) (*File, error) {
 	if size < MinBlockBytes || size > MaxBlockBytes || size&(size-1) != 0 {
 		return nil, fmt.Errorf("block size %d is not a power of two in %d..%d", size, MinBlockBytes, MaxBlockBytes)
 	}
-	mode := os.O_RDWR
-	if opts.ReadOnly {
-		mode = os.O_RDONLY
-	}
 	// O_NONBLOCK keeps the open of a FIFO from waiting for its other end.
-	file, err := os.OpenFile(path, mode|unix.O_NONBLOCK, 0)
+	mode := os.O_RDWR | unix.O_EXCL | unix.O_NONBLOCK
+	switch {
+	case opts.ReadOnly:
+		mode = os.O_RDONLY | unix.O_NONBLOCK
+	case opts.Sync == SyncData:
+		mode |= unix.O_DSYNC
+	}
+	file, err := os.OpenFile(path, mode, 0)
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	d := &File{file: file, blockBytes: size, readOnly: opts.ReadOnly}
+	d := &File{file: file, fd: int(file.Fd()), blockBytes: size, readOnly: opts.ReadOnly}
 	if err := d.claim(); err != nil {
 		file.Close()
 		return nil, err
@@ -65,6 +74,10 @@ func openError(path string, err error) error {
 		return fmt.Errorf("no such file: make one with `truncate -s 64M %s`: %w", path, unix.ENOENT)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to open it: run as its owner or attach it read-only: %w", unix.EACCES)
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("the host or another guest uses it: unmount it (`lsblk` shows where), end that guest or attach it read-only: %w", unix.EBUSY)
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("it cannot be written: attach it read-only: %w", unix.EROFS)
 	}
 	var at *fs.PathError
 	if errors.As(err, &at) {
@@ -87,13 +100,18 @@ func (d *File) claim() error {
 	if d.readOnly {
 		lock = unix.LOCK_SH
 	}
-	switch err := unix.Flock(int(d.file.Fd()), lock|unix.LOCK_NB); err {
+	switch err := unix.Flock(d.fd, lock|unix.LOCK_NB); err {
 	case nil:
 	case unix.EWOULDBLOCK:
-		return fmt.Errorf("another process uses it: end that one (`lslocks` names it) or attach a copy: %w", err)
+		return fmt.Errorf("it is in use, as another device of this guest or by another process: end that one (`lslocks` names it) or attach a copy: %w", err)
 	default:
 		return fmt.Errorf("locking it: %w", err)
 	}
+	st, err := d.stat()
+	if err != nil {
+		return err
+	}
+	d.regular, d.named = kind == 0, st.Nlink > 0
 	d.capacity, err = d.file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("taking its size: %w", err)
@@ -113,52 +131,22 @@ func (d *File) CapacityBytes() uint64 { return uint64(d.capacity) }
 // BlockBytes implements Device.
 func (d *File) BlockBytes() int { return d.blockBytes }
 
-// FD implements Device.
-func (d *File) FD() int { return int(d.file.Fd()) }
-
-// ReadAt implements Device. The error wraps unix.EINVAL for a range outside
-// the capacity and io.ErrUnexpectedEOF when the file has shrunk.
-func (d *File) ReadAt(p []byte, off int64) (int, error) {
-	if err := d.checkRange(len(p), off); err != nil {
-		return 0, err
-	}
-	n, err := d.file.ReadAt(p, off)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return n, fmt.Errorf("reading %d bytes at %d: %w", len(p), off, err)
-	}
-	return n, nil
+// FD is the descriptor, for a guest that transfers by itself. It belongs to
+// the device, which from now on takes it for written to.
+func (d *File) FD() int {
+	d.written.Store(!d.readOnly)
+	return d.fd
 }
 
-// WriteAt implements Device. The error wraps unix.EINVAL for a range outside
-// the capacity and unix.EROFS when the device is read-only.
-func (d *File) WriteAt(p []byte, off int64) (int, error) {
-	if d.readOnly {
-		return 0, fmt.Errorf("writing %d bytes at %d: %w", len(p), off, unix.EROFS)
-	}
-	if err := d.checkRange(len(p), off); err != nil {
-		return 0, err
-	}
-	n, err := d.file.WriteAt(p, off)
-	if err != nil {
-		return n, fmt.Errorf("writing %d bytes at %d: %w", len(p), off, err)
-	}
-	return n, nil
-}
-
-func (d *File) checkRange(n int, off int64) error {
-	if off < 0 || off > d.capacity || int64(n) > d.capacity-off {
-		return fmt.Errorf("range of %d bytes at %d is outside the %d bytes of the device: %w", n, off, d.capacity, unix.EINVAL)
-	}
-	return nil
-}
-
-// Close implements Device.
+// Close implements Device. It also fails when the file has been shrunk or
+// deleted while in use.
 func (d *File) Close() error {
-	if err := d.file.Close(); err != nil {
-		return fmt.Errorf("closing a block device: %w", err)
+	var err error
+	if d.written.Swap(false) {
+		err = d.settle()
 	}
-	return nil
+	if e := d.file.Close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("closing %s: %w", d.file.Name(), e))
+	}
+	return err
 }

@@ -3,13 +3,11 @@ package blockback
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -134,27 +132,6 @@ func dropOverride(t *testing.T) {
 	check(t, unix.Capset(&head, &caps[0]))
 }
 
-func TestFileLock(t *testing.T) {
-	for _, c := range []struct {
-		first, second bool // read-only
-		shared        bool
-	}{{false, false, false}, {false, true, false}, {true, false, false}, {true, true, true}} {
-		path := image(t, 512)
-		first := open(t, path, Options{ReadOnly: c.first})
-		second, err := OpenFile(path, Options{ReadOnly: c.second})
-		if c.shared {
-			check(t, err)
-			check(t, second.Close())
-			continue
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || !strings.Contains(err.Error(), "another process uses it") {
-			t.Errorf("%+v: %v", c, err)
-		}
-		check(t, first.Close())
-		open(t, path, Options{ReadOnly: c.second})
-	}
-}
-
 // The device does what a byte slice does, inside the capacity and at its edges.
 func TestFileTransfers(t *testing.T) {
 	const capacity = 1 << 16
@@ -231,18 +208,6 @@ func TestFileReadOnly(t *testing.T) {
 	}
 }
 
-func TestFileShrinks(t *testing.T) {
-	path := image(t, 8192)
-	d := open(t, path, Options{})
-	check(t, os.Truncate(path, 4096))
-	if _, err := d.ReadAt(make([]byte, 512), 4000); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("read over the new end: %v", err)
-	}
-	if n, err := d.ReadAt(make([]byte, 512), 0); n != 512 || err != nil {
-		t.Errorf("read before it: %d, %v", n, err)
-	}
-}
-
 func TestFileAllocatesNothing(t *testing.T) {
 	d := open(t, image(t, 4096), Options{})
 	p := make([]byte, 512)
@@ -286,33 +251,4 @@ func openFDs(t testing.TB) map[string]string {
 		}
 	}
 	return fds
-}
-
-func TestBlockDevice(t *testing.T) {
-	path := image(t, 1<<20)
-	out, err := exec.Command("losetup", "--find", "--show", path).CombinedOutput()
-	if err != nil {
-		t.Skipf("needs a loop device: %v: %s", err, out)
-	}
-	loop := strings.TrimSpace(string(out))
-	t.Cleanup(func() { check(t, exec.Command("losetup", "--detach", loop).Run()) })
-	d := open(t, loop, Options{BlockBytes: 4096})
-	if d.CapacityBytes() != 1<<20 {
-		t.Errorf("capacity %d", d.CapacityBytes())
-	}
-	if _, err := OpenFile(loop, Options{}); !errors.Is(err, unix.EWOULDBLOCK) {
-		t.Errorf("second open: %v", err)
-	}
-	want := bytes.Repeat([]byte("block"), 1<<10)[:4096]
-	if _, err := d.WriteAt(want, 1<<20-4096); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.WriteAt(want, 1<<20-4095); !errors.Is(err, unix.EINVAL) {
-		t.Errorf("write over the end: %v", err)
-	}
-	got := make([]byte, 4096)
-	if _, err := d.ReadAt(got, 1<<20-4096); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("read back: %v", err)
-	}
-	check(t, d.Close())
 }
