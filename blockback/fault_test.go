@@ -70,7 +70,6 @@ func TestFileDeleted(t *testing.T) {
 		"deleted":            {remove, Options{}, true, "deleted while in use"},
 		"replaced":           {replace, Options{}, true, "deleted while in use"},
 		"moved":              {move, Options{}, true, ""},
-		"deleted, unwritten": {remove, Options{}, false, ""},
 		"deleted, read-only": {remove, Options{ReadOnly: true}, false, ""},
 	} {
 		path := image(t, 4096)
@@ -157,19 +156,6 @@ func TestFileSyncFlag(t *testing.T) {
 			t.Errorf("%+v: flags %#x, want %#x", opts, got, want)
 		}
 		check(t, d.Close())
-	}
-}
-
-// A guest that writes by itself is no reason to look away at Close.
-func TestFileSharedDescriptor(t *testing.T) {
-	path := image(t, 4096)
-	d := open(t, path, Options{})
-	if _, err := unix.Pwrite(d.FD(), make([]byte, 512), 0); err != nil {
-		t.Fatal(err)
-	}
-	check(t, os.Remove(path))
-	if err := d.Close(); err == nil || !strings.Contains(err.Error(), "deleted while in use") {
-		t.Errorf("close: %v", err)
 	}
 }
 

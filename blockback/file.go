@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +14,9 @@ import (
 // an advisory lock (flock) until it is closed: exclusive, or shared when it
 // is read-only. A block device that is written to is claimed (O_EXCL) besides,
 // which keeps off mounts and other names of it.
+//
+// Once it is open, its system calls are pread64, pwrite64, fstat, fdatasync
+// and close, all on its one descriptor.
 type File struct {
 	file       *os.File
 	fd         int
@@ -23,7 +25,7 @@ type File struct {
 	readOnly   bool
 	regular    bool // it can shrink, and lose its name
 	named      bool // it had a name when it was opened
-	written    atomic.Bool
+	closed     bool
 }
 
 var _ Device = (*File)(nil)
@@ -131,20 +133,17 @@ func (d *File) CapacityBytes() uint64 { return uint64(d.capacity) }
 // BlockBytes implements Device.
 func (d *File) BlockBytes() int { return d.blockBytes }
 
-// FD is the descriptor, for a guest that transfers by itself. It belongs to
-// the device, which from now on takes it for written to.
-func (d *File) FD() int {
-	d.written.Store(!d.readOnly)
-	return d.fd
-}
+// FD implements Device.
+func (d *File) FD() int { return d.fd }
 
 // Close implements Device. It also fails when the file has been shrunk or
 // deleted while in use.
 func (d *File) Close() error {
 	var err error
-	if d.written.Swap(false) {
+	if !d.readOnly && !d.closed {
 		err = d.settle()
 	}
+	d.closed = true
 	if e := d.file.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("closing %s: %w", d.file.Name(), e))
 	}

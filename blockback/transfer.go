@@ -39,9 +39,6 @@ func (d *File) WriteAt(p []byte, off int64) (int, error) {
 			return 0, err
 		}
 	}
-	if !d.written.Load() {
-		d.written.Store(true)
-	}
 	n, err := d.file.WriteAt(p, off)
 	if err != nil {
 		return n, fmt.Errorf("writing %d bytes at %d: %w", len(p), off, err)
