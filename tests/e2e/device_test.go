@@ -103,8 +103,8 @@ func TestTwoFirewalls(t *testing.T) {
 	first, second := newLab(t, "--allow=tcp,in=outside,dport=7000"), newLab(t, "--allow=tcp,in=outside,dport=7001")
 	done := make(chan bool)
 	go func() {
+		defer close(done)
 		first.transfer(first.Outside, first.Inside, rig.InsideHost, "7000", data(6, 3<<20))
-		close(done)
 	}()
 	second.transfer(second.Outside, second.Inside, rig.InsideHost, "7001", data(7, 3<<20))
 	<-done
