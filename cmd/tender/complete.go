@@ -93,6 +93,8 @@ func optionValues(flag, start string) []string {
 	switch name, _, _ := strings.Cut(flag, ":"); name {
 	case "--net":
 		all = taps()
+	case "--block-sync":
+		all = []string{"on", "off"}
 	case "--start":
 		all = []string{"auto", "user", "kernel"}
 	}

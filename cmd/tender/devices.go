@@ -18,9 +18,9 @@ import (
 // attachment is a device of the manifest with what the host gives for it.
 type attachment struct {
 	image.Device
-	backing     string  // interface, @FD or path
-	mac         [6]byte // all zero: any
-	sectorBytes int     // 0: the default
+	backing string  // interface, @FD or path
+	mac     [6]byte // all zero: any
+	disk    blockback.Options
 }
 
 // assign says what backs each device of the manifest: what is given by name
@@ -68,12 +68,13 @@ func (o *runOptions) named(t abi.DeviceType) *backings {
 
 // settings takes the options about the device over those of its image.
 func (a *attachment) settings(o *runOptions) {
-	a.mac, a.sectorBytes = a.PresetMAC, int(a.PresetBlockBytes)
+	a.mac = a.PresetMAC
+	a.disk = blockback.Options{BlockBytes: int(a.PresetBlockBytes), Sync: o.syncs[a.Name], ReadOnly: o.readOnly[a.Name]}
 	if mac, ok := o.macs[a.Name]; ok {
 		a.mac = mac
 	}
 	if n, ok := o.sectorBytes[a.Name]; ok {
-		a.sectorBytes = n
+		a.disk.BlockBytes = n
 	}
 }
 
@@ -88,6 +89,8 @@ func (o *runOptions) checkNames(m image.Manifest) error {
 		{"--net-mac", abi.DeviceNet, slices.Sorted(maps.Keys(o.macs))},
 		{"--block", abi.DeviceBlock, slices.Sorted(maps.Keys(o.blocks.byName))},
 		{"--block-sector-size", abi.DeviceBlock, slices.Sorted(maps.Keys(o.sectorBytes))},
+		{"--block-sync", abi.DeviceBlock, slices.Sorted(maps.Keys(o.syncs))},
+		{"--block-ro", abi.DeviceBlock, slices.Sorted(maps.Keys(o.readOnly))},
 	} {
 		for _, name := range c.names {
 			if _, ok := m.Handle(name, c.typ); !ok {
@@ -152,8 +155,8 @@ func kindOf(t abi.DeviceType) string {
 	return "block"
 }
 
-// checkShared finds two devices on one backing, which the kernel would
-// report as the doing of another process.
+// checkShared finds two devices on one backing, to name both. Files with two
+// names are left to blockback.
 func checkShared(all []attachment) error {
 	type key struct {
 		typ     abi.DeviceType
@@ -176,9 +179,13 @@ type devices struct {
 	block map[string]blockback.Device
 }
 
+func newDevices() *devices {
+	return &devices{make(map[string]netback.Device), make(map[string]blockback.Device)}
+}
+
 // openDevices opens all backings or none.
 func openDevices(all []attachment) (_ *devices, err error) {
-	d := &devices{make(map[string]netback.Device), make(map[string]blockback.Device)}
+	d := newDevices()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -194,7 +201,7 @@ func openDevices(all []attachment) (_ *devices, err error) {
 
 func (d *devices) open(a attachment) error {
 	if a.Type == abi.DeviceBlock {
-		file, err := blockback.OpenFile(a.backing, blockback.Options{BlockBytes: a.sectorBytes})
+		file, err := blockback.OpenFile(a.backing, a.disk)
 		if err != nil {
 			return err
 		}

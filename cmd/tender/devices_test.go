@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tender/abi"
+	"tender/blockback"
 	"tender/image"
 )
 
@@ -33,6 +34,9 @@ func TestAssign(t *testing.T) {
 		{"--block=f", image.Manifest{sectors}, "s=f sector=1024"},
 		{"--block=f --block-sector-size:s=4096", image.Manifest{sectors}, "s=f sector=4096"},
 
+		{"--block=f --block-sync:d=on", image.Manifest{block("d")}, "d=f sync"},
+		{"--block=f --block-sync:d=on --block-sync:d=off --block-ro:d", image.Manifest{block("d")}, "d=f ro"},
+
 		{"", image.Manifest{net("outside")}, `network device "outside" is not attached: add --net:outside=IFACE (or --net=IFACE)`},
 		{"", image.Manifest{block("d")}, `block device "d" is not attached: add --block:d=PATH (or --block=PATH)`},
 		{"--net=t0", image.Manifest{net("a"), net("b"), block("d")}, `network device "b", block device "d" are not attached: add --net:b=IFACE --block:d=PATH`},
@@ -42,6 +46,8 @@ func TestAssign(t *testing.T) {
 		{"--block:a=f", image.Manifest{net("a")}, `no block device "a"`},
 		{"--net-mac:x=02:00:00:00:00:01", image.Manifest{net("a")}, `--net-mac:x: the image has no`},
 		{"--block-sector-size:x=512", image.Manifest{block("d")}, `--block-sector-size:x: the image has no`},
+		{"--block-sync:x=on", image.Manifest{block("d")}, `--block-sync:x: the image has no`},
+		{"--block-ro:n", image.Manifest{net("n")}, `--block-ro:n: the image has no block device "n"`},
 		{"--net:x=t0", nil, "declares no devices, drop the option"},
 		{"--net:r=t0", image.Manifest{reserved}, "declares no devices"},
 		{"--net=t0 --net=t1", image.Manifest{net("a")}, "--net=t1: the image has no further network device: its manifest declares --net:a"},
@@ -69,8 +75,14 @@ func describe(all []attachment) string {
 		if a.mac != [6]byte{} {
 			parts = append(parts, fmt.Sprintf("mac=%x", a.mac))
 		}
-		if a.sectorBytes != 0 {
-			parts = append(parts, fmt.Sprintf("sector=%d", a.sectorBytes))
+		if a.disk.BlockBytes != 0 {
+			parts = append(parts, fmt.Sprintf("sector=%d", a.disk.BlockBytes))
+		}
+		if a.disk.Sync == blockback.SyncData {
+			parts = append(parts, "sync")
+		}
+		if a.disk.ReadOnly {
+			parts = append(parts, "ro")
 		}
 	}
 	return strings.Join(parts, " ")

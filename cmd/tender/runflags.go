@@ -36,6 +36,8 @@ var runOptionTable = []runOption{
 	{"--net-mac", "MAC", mustName, "give the network device this address (xx:xx:xx:xx:xx:xx)"},
 	{"--block", "PATH", mayName, "attach the file or block device PATH"},
 	{"--block-sector-size", "N", mustName, "give the block device sectors of N bytes (512 to 32768)"},
+	{"--block-sync", "on|off", mustName, "make each write of the block device wait for stable storage (default off: a write outlives tender, not a crash of the host)"},
+	{"--block-ro", "", mustName, "attach the block device read-only, so that it can be shared; the guest's writes fail"},
 	{"--mem", "N", unnamed, "give the guest N MB of memory (1 to 4096, default 512)"},
 	{"--start", "MODE", unnamed, "enter the guest in CPU mode auto, user or kernel (default auto)"},
 	{"--help", "", unnamed, "show this help"},
@@ -66,6 +68,8 @@ type runOptions struct {
 	macs          map[string][6]byte
 	blocks        backings
 	sectorBytes   map[string]int
+	syncs         map[string]blockback.Sync
+	readOnly      map[string]bool
 	image         string // "" if there is none
 	args          []string
 }
@@ -146,7 +150,7 @@ func splitOption(word string) (opt runOption, name, value string, hasValue bool,
 	case !ok:
 		return opt, "", "", false, unknownOption(word, flag)
 	case hasValue && opt.value == "":
-		err = fmt.Errorf("%s takes no value: write %s", word, opt.flag)
+		err = fmt.Errorf("%s takes no value: write %s", word, opt.forms()[0])
 	case hasValue && value == "":
 		err = fmt.Errorf("%s has an empty value: write %s", word, strings.Join(opt.forms(), " or "))
 	case hasName && opt.device == unnamed:
@@ -216,6 +220,20 @@ func (o *runOptions) set(flag, name, value string) (err error) {
 			o.sectorBytes = make(map[string]int)
 		}
 		o.sectorBytes[name] = n
+	case "--block-sync":
+		var sync blockback.Sync
+		if sync, err = parseSync(name, value); err != nil {
+			return err
+		}
+		if o.syncs == nil {
+			o.syncs = make(map[string]blockback.Sync)
+		}
+		o.syncs[name] = sync
+	case "--block-ro":
+		if o.readOnly == nil {
+			o.readOnly = make(map[string]bool)
+		}
+		o.readOnly[name] = true
 	}
 	return err
 }
@@ -247,6 +265,16 @@ func parseSector(name, value string) (int, error) {
 			name, value, blockback.MinBlockBytes, blockback.MaxBlockBytes)
 	}
 	return int(n), nil
+}
+
+func parseSync(name, value string) (blockback.Sync, error) {
+	switch value {
+	case "on":
+		return blockback.SyncData, nil
+	case "off":
+		return blockback.SyncNone, nil
+	}
+	return 0, fmt.Errorf("--block-sync:%s=%s: it is on or off", name, value)
 }
 
 func checkInterface(value string) error {

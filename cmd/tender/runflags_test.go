@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tender/blockback"
 	"tender/hvt"
 )
 
@@ -42,6 +43,7 @@ func TestParseRun(t *testing.T) {
 		{"--block=p q|x", runOptions{image: "x", blocks: inOrder("p q")}},
 		{"--block|p|--block=q|x", runOptions{image: "x", blocks: inOrder("p", "q")}},
 		{"--block-sector-size:d=4096|x", runOptions{image: "x", sectorBytes: map[string]int{"d": 4096}}},
+		{"--block-sync:d=on|--block-ro:d|x", runOptions{image: "x", syncs: map[string]blockback.Sync{"d": blockback.SyncData}, readOnly: map[string]bool{"d": true}}},
 		{"--help", runOptions{help: true}},
 		{"-h|x", runOptions{help: true, image: "x"}},
 		{"--version", runOptions{version: true}},
@@ -98,6 +100,10 @@ func TestParseRunErrors(t *testing.T) {
 		{"--block-sector-size:a=521|x", "x", "power of two from 512 to 32768"},
 		{"--block-sector-size:a=256|x", "x", "power of two from 512 to 32768"},
 		{"--block-sector-size:a=65536|x", "x", "power of two from 512 to 32768"},
+		{"--block-sync:a=yes|x", "x", "--block-sync:a=yes: it is on or off"},
+		{"--block-sync=on|x", "x", "does not name a device: write --block-sync:NAME=on|off"},
+		{"--block-ro:a=1|x", "x", "takes no value: write --block-ro:NAME"},
+		{"--block-ro|x", "x", "does not name a device: write --block-ro:NAME"},
 		{"--help=1|x", "x", "takes no value"},
 		{"--mem=0|--bogus|x", "x", "--mem=0"}, // the first one
 	} {
@@ -116,6 +122,7 @@ func TestParseRunErrors(t *testing.T) {
 func FuzzParseRun(f *testing.F) {
 	for _, seed := range []string{
 		"--net=tap0\n--mem\n64\n--\nx\n--net=y\n", "--net:a=@3\n--net-mac:a=02:00:00:00:00:01\nx", "--block:d=p\n--block-sector-size:d=512\nx",
+		"--block:d=p\n--block-sync:d=on\n--block-ro:d\nx",
 		"--net:=\n--:=\n-\n=\n:\n", "--help\n--version", "--start\nuser\n\n", "--mem=99999999999999999999\nx",
 	} {
 		f.Add(seed)
