@@ -20,6 +20,8 @@ var (
 	ioctlSetRegs             = kvm.IIOW(0x82, unsafe.Sizeof(kvm.Regs{}))
 	ioctlGetSregs            = kvm.IIOR(0x83, unsafe.Sizeof(kvm.Sregs{}))
 	ioctlSetSregs            = kvm.IIOW(0x84, unsafe.Sizeof(kvm.Sregs{}))
+	ioctlGetFPU              = kvm.IIOR(0x8c, unsafe.Sizeof(fpuState{}))
+	ioctlSetFPU              = kvm.IIOW(0x8d, unsafe.Sizeof(fpuState{}))
 	ioctlSetCPUID2           = kvm.IIOW(0x90, 8)
 	ioctlSetXCRS             = kvm.IIOW(0xa7, unsafe.Sizeof(kvm.XCRS{}))
 )

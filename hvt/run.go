@@ -55,6 +55,7 @@ func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
 	var g *GuestError
 	switch {
 	case err == nil:
+		vm.signal = unix.SIGABRT
 		return vm.host.exit, nil
 	case errors.As(err, &g):
 	case errors.Is(err, errStopped):
@@ -62,7 +63,7 @@ func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
 	default:
 		return machine.Exit{}, fmt.Errorf("%s: %w", vm.name, err)
 	}
-	g.Guest = vm.name
+	g.Guest, vm.signal = vm.name, unix.SIGSEGV
 	if rip, err := vm.vcpu.rip(); err == nil {
 		g.RIP, g.HasRIP = rip, true
 	}

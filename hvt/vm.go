@@ -26,7 +26,10 @@ type VM struct {
 	stopFD   int // eventfd that ends POLL
 	vcpu     *vcpu
 	ring     *ringThread // nil if it is not offered
-	life     machine.Life
+	// signal is what a core file gives as the cause of the guest's end.
+	signal unix.Signal
+
+	life machine.Life
 }
 
 var _ machine.Machine = (*VM)(nil)
@@ -57,7 +60,7 @@ func build(c Config) (_ *VM, err error) {
 	if err := c.Image.CheckTarget(abi.TargetHVT, abi.VersionHVT); err != nil {
 		return nil, err
 	}
-	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1}
+	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1, signal: unix.SIGTERM}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, vm.release())
