@@ -114,7 +114,7 @@ func newVersion(std stdio) *cobra.Command {
 		Use:   "version",
 		Short: "Show the versions of tender and of the ABI",
 		Args:  noArgs,
-		RunE:  func(*cobra.Command, []string) error { return status(std.print(versionText())) },
+		RunE:  func(*cobra.Command, []string) error { return status(std.print(versionText(""))) },
 	}
 }
 

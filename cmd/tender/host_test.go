@@ -86,8 +86,8 @@ var tenderBinary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(binaryDir, "tender")
-	cmd := exec.Command("go", "build", "-tags", "netgo,osusergo", "-o", path, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.Command("go", "build", "-tags", "netgo,osusergo", "-ldflags", "-extldflags=-static", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -157,7 +157,7 @@ func wait(t testing.TB, cmd *exec.Cmd) int {
 // command runs the command inside the test's process.
 func command(args ...string) outcome {
 	var out, err bytes.Buffer
-	status := tender(args, stdio{&out, &err})
+	status := tender(args, stdio{out: &out, err: &err})
 	return outcome{status, out.String(), err.String()}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 // it. A message that cannot be written is lost.
 func (s stdio) say(format string, args ...any) {
 	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
-	fmt.Fprintf(s.err, "tender: %s\n", strings.ReplaceAll(text, "\n", "; "))
+	fmt.Fprintf(s.err, "%s: %s\n", cmp.Or(s.name, "tender"), strings.ReplaceAll(text, "\n", "; "))
 }
 
 // fail reports the error and returns the status of a tender that failed.

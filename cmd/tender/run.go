@@ -9,12 +9,9 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"tender/abi"
-	"tender/hvt"
 	"tender/image"
-	"tender/machine"
 )
 
 // run is `tender run`: it returns the guest's exit status, or that of a
@@ -25,7 +22,7 @@ func run(words []string, std stdio) int {
 	case opts.help:
 		return std.print(runHelp())
 	case opts.version:
-		return std.print(versionText())
+		return std.print(versionText(""))
 	case opts.image == "":
 		return std.fail(optsErr)
 	}
@@ -47,6 +44,9 @@ func runImage(ctx context.Context, opts runOptions, optsErr error, std stdio) (s
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, im.Close()) }()
+	if opts.strict {
+		im.Tender = nil // what it says beyond the contract
+	}
 	if err := im.CheckTarget(abi.TargetHVT, abi.VersionHVT); err != nil {
 		return 0, err
 	}
@@ -62,28 +62,7 @@ func runImage(ctx context.Context, opts runOptions, optsErr error, std stdio) (s
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, devs.Close()) }()
-	vm, err := hvt.New(hvt.Config{
-		Config: machine.Config{
-			Image:    im,
-			Args:     opts.args,
-			MemBytes: opts.memBytes,
-			Net:      devs.net,
-			Block:    devs.block,
-			Console:  std.out,
-			Log:      std.say,
-		},
-		Start: opts.start,
-	})
-	if err != nil {
-		return 0, err
-	}
-	status, err = runVM(ctx, vm)
-	if errors.Is(err, errStuck) {
-		// The devices are in use: they are left to the end of the process.
-		std.say("%v", context.Cause(ctx))
-		os.Exit(abi.ExitFailure)
-	}
-	return status, errors.Join(err, vm.Close())
+	return launch(ctx, im, &opts, devs, std)
 }
 
 // openImage opens the image and, if there is none, considers that its name
@@ -97,36 +76,6 @@ func openImage(path string) (*image.Image, error) {
 		return nil, fmt.Errorf("%s is neither an image nor a command: did you mean tender %s?", path, like)
 	}
 	return nil, err
-}
-
-// errStuck says that a guest did not stop in time.
-var errStuck = errors.New("the guest did not stop")
-
-// stopGrace is how long a guest may take to stop, which it does at once unless
-// a write to the console or a device blocks.
-const stopGrace = 200 * time.Millisecond
-
-func runVM(ctx context.Context, vm machine.Machine) (int, error) {
-	type end struct {
-		machine.Exit
-		error
-	}
-	ended := make(chan end, 1)
-	go func() {
-		exit, err := vm.Run(ctx)
-		ended <- end{exit, err}
-	}()
-	select {
-	case e := <-ended:
-		return e.Status, e.error
-	case <-ctx.Done():
-	}
-	select {
-	case e := <-ended:
-		return e.Status, e.error
-	case <-time.After(stopGrace):
-		return 0, errStuck
-	}
 }
 
 // exitSignal is the cause of the end of a guest.

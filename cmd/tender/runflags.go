@@ -9,6 +9,7 @@ import (
 
 	"tender/abi"
 	"tender/blockback"
+	"tender/confine"
 	"tender/hvt"
 	"tender/netback"
 )
@@ -40,6 +41,10 @@ var runOptionTable = []runOption{
 	{"--block-ro", "", mustName, "attach the block device read-only, so that it can be shared; the guest's writes fail"},
 	{"--mem", "N", unnamed, "give the guest N MB of memory (1 to 4096, default 512)"},
 	{"--start", "MODE", unnamed, "enter the guest in CPU mode auto, user or kernel (default auto)"},
+	{"--x-exec-heap", "", unnamed, "make heap and stack of an spt guest executable"},
+	{"--strict-solo5", "", unnamed, "give the guest Solo5's contract only: kernel mode, and none of our extensions"},
+	{"--user", "USER", unnamed, "become this user before the guest starts (NAME, NAME:GID, UID:GID)"},
+	{"--no-confine", "", unnamed, "keep privileges and system calls the guest does not need, to debug tender itself"},
 	{"--help", "", unnamed, "show this help"},
 	{"--version", "", unnamed, "show the versions of tender and of the ABI"},
 }
@@ -70,6 +75,10 @@ type runOptions struct {
 	sectorBytes   map[string]int
 	syncs         map[string]blockback.Sync
 	readOnly      map[string]bool
+	strict        bool
+	execHeap      bool
+	user          *confine.User // nil if not given
+	unconfined    bool
 	image         string // "" if there is none
 	args          []string
 }
@@ -135,6 +144,9 @@ func parseRun(words []string) (o runOptions, err error) {
 	} else if !o.help && !o.version {
 		keep(errors.New("no IMAGE: write tender [options] IMAGE [arguments], tender --help has examples"))
 	}
+	if o.user != nil && o.unconfined {
+		keep(errors.New("--user and --no-confine exclude each other: drop one"))
+	}
 	return o, err
 }
 
@@ -189,6 +201,14 @@ func (o *runOptions) set(flag, name, value string) (err error) {
 		o.help = true
 	case "--version":
 		o.version = true
+	case "--x-exec-heap":
+		o.execHeap = true
+	case "--strict-solo5":
+		o.strict = true
+	case "--no-confine":
+		o.unconfined = true
+	case "--user":
+		o.user, err = parseUser(value)
 	case "--mem":
 		o.memBytes, err = parseMem(value)
 	case "--start":
@@ -256,6 +276,14 @@ func parseStart(value string) (hvt.Start, error) {
 		}
 	}
 	return 0, fmt.Errorf("--start=%s: the start mode is auto, user or kernel", value)
+}
+
+func parseUser(value string) (*confine.User, error) {
+	u, err := confine.ParseUser(value)
+	if err != nil {
+		return nil, fmt.Errorf("--user=%s: %w", value, err)
+	}
+	return &u, nil
 }
 
 func parseSector(name, value string) (int, error) {

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"tender/abi"
+	"tender/confine"
+	"tender/hvt"
+	"tender/image"
+	"tender/machine"
+)
+
+// launch makes a machine of an image, its options and devices, confines the
+// process and runs the guest; it returns the guest's exit status.
+func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *devices, std stdio) (int, error) {
+	m, err := newMachine(im, opts, devs, std)
+	if err != nil {
+		return 0, err
+	}
+	if std.own && !opts.unconfined {
+		if err := confine.Apply(devs.confinement(std, opts.user)); err != nil {
+			return 0, errors.Join(err, m.Close())
+		}
+	}
+	status, err := runMachine(ctx, m)
+	if errors.Is(err, errStuck) {
+		// The devices are in use: they are left to the end of the process.
+		std.say("%v", context.Cause(ctx))
+		os.Exit(abi.ExitFailure)
+	}
+	return status, errors.Join(err, m.Close())
+}
+
+// newMachine builds the machine the image is for.
+func newMachine(im *image.Image, opts *runOptions, devs *devices, std stdio) (machine.Machine, error) {
+	return hvt.New(hvt.Config{
+		Config: machine.Config{
+			Image:    im,
+			Args:     opts.args,
+			MemBytes: opts.memBytes,
+			Net:      devs.net,
+			Block:    devs.block,
+			Console:  std.out,
+			Log:      std.say,
+		},
+		Start: opts.start,
+	})
+}
+
+// confinement is what a confined tender goes on to use.
+func (d *devices) confinement(std stdio, user *confine.User) confine.Config {
+	c := confine.Config{User: user}
+	for _, w := range []io.Writer{std.out, std.err} {
+		if fd, ok := descriptor(w); ok && !slices.Contains(c.Output, fd) {
+			c.Output = append(c.Output, fd)
+		}
+	}
+	for _, dev := range d.net {
+		c.Frames = append(c.Frames, dev.FD())
+	}
+	for _, dev := range d.block {
+		c.Disks = append(c.Disks, dev.FD())
+	}
+	slices.Sort(c.Frames)
+	slices.Sort(c.Disks)
+	return c
+}
+
+// descriptor is that of an open file; unlike os.File's Fd, it leaves the mode
+// of a non-blocking one, which others share, as it is.
+func descriptor(w io.Writer) (fd int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	err = conn.Control(func(n uintptr) { fd = int(n) })
+	return fd, err == nil
+}
+
+// errStuck says that a guest did not stop in time.
+var errStuck = errors.New("the guest did not stop")
+
+// stopGrace is how long a guest may take to stop, which it does at once unless
+// a write to the console or a device blocks.
+const stopGrace = 200 * time.Millisecond
+
+// runMachine runs the guest to its end or to that of ctx.
+func runMachine(ctx context.Context, m machine.Machine) (int, error) {
+	type end struct {
+		machine.Exit
+		error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		exit, err := m.Run(ctx)
+		ended <- end{exit, err}
+	}()
+	select {
+	case e := <-ended:
+		return e.Status, e.error
+	case <-ctx.Done():
+	}
+	select {
+	case e := <-ended:
+		return e.Status, e.error
+	case <-time.After(stopGrace):
+		return 0, errStuck
+	}
+}

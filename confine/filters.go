@@ -1,0 +1,141 @@
+package confine
+
+import (
+	"golang.org/x/sys/unix"
+
+	"tender/seccomp"
+)
+
+// KVM's requests on a vCPU that runs, from linux/kvm.h.
+const (
+	kvmRun     = 0xae80
+	kvmGetRegs = 0x8090ae81
+)
+
+// threadFlags are those with which glibc makes a thread.
+const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD |
+	unix.CLONE_SYSVSEM | unix.CLONE_SETTLS | unix.CLONE_PARENT_SETTID | unix.CLONE_CHILD_CLEARTID
+
+// policy is all a confined tender may call. kernel are its descriptors of
+// kernel objects, pid is its own process.
+func (c Config) policy(kernel []int, pid int) (seccomp.Policy, error) {
+	p := guestCalls()
+	for _, fd := range kernel {
+		p = append(p,
+			on("read", fd, "the Go runtime's eventfd, when its poller wakes; hvt's, when the guest kicks its network ring"),
+			on("write", fd, "the same eventfds, to wake the poller and to end the guest's wait or its ring"),
+		)
+	}
+	for _, fd := range c.Output {
+		p = append(p, on("write", fd, "the guest's console (1), messages (2)"))
+	}
+	for _, fd := range c.Frames {
+		p = append(p,
+			on("read", fd, "a frame of a network device"),
+			on("write", fd, "a frame of a network device"),
+		)
+	}
+	for _, fd := range c.Disks {
+		p = append(p,
+			on("pread64", fd, "blocks of a block device"),
+			on("fstat", fd, "whether the block device's file has shrunk or is gone"),
+		)
+		isReadOnly, err := readOnly(fd)
+		if err != nil {
+			return nil, err
+		}
+		if !isReadOnly {
+			p = append(p,
+				on("pwrite64", fd, "blocks of a block device that is not read-only"),
+				on("fdatasync", fd, "what was written to it is stored when it is closed"),
+			)
+		}
+	}
+	return append(append(p, memoryCalls()...), runtimeCalls(pid)...), nil
+}
+
+// on allows a call on a descriptor.
+func on(call string, fd int, why string) seccomp.Rule {
+	return seccomp.Rule{Call: call, Args: []seccomp.Cond{seccomp.Equal(0, uint64(fd), "")}, Why: why}
+}
+
+// guestCalls run the guest.
+func guestCalls() seccomp.Policy {
+	return seccomp.Policy{
+		{
+			Call: "ioctl", Args: []seccomp.Cond{seccomp.Equal(1, kvmRun, "KVM_RUN"), seccomp.Equal(2, 0, "")},
+			Why: "enters the guest",
+		},
+		{
+			Call: "ioctl", Args: []seccomp.Cond{seccomp.Equal(1, kvmGetRegs, "KVM_GET_REGS")},
+			Why: "tells where the guest was, in the message about one that had to be ended",
+		},
+		{
+			Call: "ppoll", Args: []seccomp.Cond{seccomp.AtMost(1, 64, "")},
+			Why: "the guest's wait for its network devices",
+		},
+	}
+}
+
+// memoryCalls are the Go runtime's and malloc's. None makes memory executable
+// or shows a file in it.
+func memoryCalls() seccomp.Policy {
+	return seccomp.Policy{
+		{
+			Call: "mmap", Args: []seccomp.Cond{
+				seccomp.Masked(2, unix.PROT_EXEC, 0, "no PROT_EXEC"),
+				seccomp.Masked(3, unix.MAP_ANONYMOUS|unix.MAP_PRIVATE, unix.MAP_ANONYMOUS|unix.MAP_PRIVATE, "MAP_ANONYMOUS and MAP_PRIVATE"),
+			},
+			Why: "the Go heap grows; stacks of new threads",
+		},
+		{
+			Call: "mprotect", Args: []seccomp.Cond{seccomp.Masked(2, unix.PROT_EXEC, 0, "no PROT_EXEC")},
+			Why: "stacks and malloc arenas of new threads are reserved without access first",
+		},
+		{Call: "munmap", Why: "the guest's memory at its end; stacks of threads that are gone"},
+		{Call: "madvise", Why: "the Go runtime returns memory to the host, and asks for huge pages"},
+		{Call: "brk", Why: "malloc, which new threads call for their data"},
+		{
+			Call: "prctl", Args: []seccomp.Cond{
+				seccomp.Equal(0, unix.PR_SET_VMA, "PR_SET_VMA"),
+				seccomp.Equal(1, unix.PR_SET_VMA_ANON_NAME, "PR_SET_VMA_ANON_NAME"),
+			},
+			Why: "the Go runtime names its memory for /proc/PID/maps",
+		},
+	}
+}
+
+// runtimeCalls are the Go runtime's own: threads, signals, clocks, poller.
+func runtimeCalls(pid int) seccomp.Policy {
+	return seccomp.Policy{
+		{Call: "futex", Why: "threads and goroutines sleep and wake"},
+		{Call: "nanosleep", Why: "the runtime's monitor thread between its looks"},
+		{Call: "sched_yield", Why: "the scheduler, before a thread sleeps"},
+		{Call: "epoll_pwait", Why: "timers and the poller, on a thread that has no goroutine to run"},
+		{Call: "clock_gettime", Why: "the time, on hosts whose clock the vDSO cannot read"},
+		{Call: "getpid", Why: "before tgkill"},
+		{Call: "gettid", Why: "hvt notes which thread to interrupt"},
+		{
+			Call: "tgkill", Args: []seccomp.Cond{seccomp.Equal(0, uint64(pid), "this process")},
+			Why: "interrupts threads: goroutines are preempted, KVM_RUN is left; signals nobody handles are raised again",
+		},
+		{Call: "rt_sigaction", Why: "a signal nobody handles gets its default action back before it is raised again"},
+		{Call: "rt_sigprocmask", Why: "signals are off while a thread starts or ends"},
+		{Call: "rt_sigreturn", Why: "the end of every signal handler"},
+		{Call: "sigaltstack", Why: "threads have a stack for signals"},
+		{Call: "restart_syscall", Why: "the kernel's: resumes a timed wait after SIGSTOP and SIGCONT"},
+		{
+			Call: "clone", Args: []seccomp.Cond{seccomp.Equal(0, threadFlags, "the flags of a thread")},
+			Why: "threads, which the runtime adds when others are in system calls; no processes",
+		},
+		{
+			Call: "clone3", Errno: unix.ENOSYS,
+			Why: "its flags are in memory, where a filter cannot look: glibc takes clone instead",
+		},
+		{Call: "set_robust_list", Why: "glibc, for a new thread"},
+		{Call: "rseq", Why: "glibc, for a new thread"},
+		{Call: "exit", Why: "a thread ends"},
+		{Call: "exit_group", Why: "the process ends"},
+		{Call: "close", Why: "the machine and its devices at the end"},
+	}
+}
