@@ -48,8 +48,9 @@ var tenderPath = sync.OnceValues(func() (string, error) {
 		return given, nil
 	}
 	path := filepath.Join(scratch, "tender")
-	cmd := exec.Command("go", "build", "-tags", "netgo,osusergo", "-o", path, "tender/cmd/tender")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.Command("go", "build", "-tags", "netgo,osusergo", "-ldflags", "-linkmode=external -extldflags=-static",
+		"-o", path, "tender/cmd/tender")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // for libseccomp
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
