@@ -1,6 +1,7 @@
 # make            build bin/tender and the two appliances
 # make demo       a firewall between two network namespaces, with real traffic (root)
 # make test       everything that proves the project works (root for the network parts)
+# make test-hardware   its last part: on AMD SVM, which QEMU emulates where it is not here
 # make bench      the figures of docs/SPECIFICATION.md, measured on this machine
 # make check      formatting, vet, tidy module files
 # make fuzz       every fuzz target for FUZZTIME (default 30s each)
@@ -12,7 +13,7 @@ FUZZTIME ?= 30s
 # The sources an image or the tender is made of.
 SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine guest hvt image machine netback seccomp spt toolchain) -type f)
 
-.PHONY: all demo test bench check fuzz deps clean
+.PHONY: all demo test test-hardware bench check fuzz deps clean
 
 all: bin/tender bin/hello.hvt bin/firewall.hvt
 
@@ -39,6 +40,12 @@ demo: deps all
 test: deps check all
 	scripts/gotest -race -timeout 20m $$($(GO) list ./... | grep -v '^tender/tests')
 	scripts/gotest -timeout 20m ./tests/...
+	scripts/gotest -timeout 5m ./tests -tender=spt
+	$(MAKE) test-hardware
+
+test-hardware: all
+	scripts/deps hardware || true
+	$(GO) run ./tests/hardware bin/tender
 
 bench: deps all
 	$(GO) run ./tests/bench bin/tender

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -32,65 +33,88 @@ var suites = []suite{
 	{"guests", "tender/tests/hardware/inside"},
 }
 
-// makeInitrd builds everything and packs it, with init.sh as the first
-// program.
-func makeInitrd(ctx context.Context, dir, busybox string, k kernel, chosen []suite, run string) (string, error) {
-	fmt.Println("building tests, guests and the tender")
-	var tests []string
-	for _, s := range chosen {
-		path := filepath.Join(dir, s.name+".test")
-		if err := goTool(ctx, "test", "-c", "-o", path, s.pkg); err != nil {
-			return "", err
-		}
-		tests = append(tests, path)
-	}
-	tender := filepath.Join(dir, "tender")
-	if err := goTool(ctx, "build", "-tags", "netgo,osusergo", "-o", tender, "tender/cmd/tender"); err != nil {
-		return "", err
-	}
-	guests, images := filepath.Join(dir, "guests"), filepath.Join(dir, "images")
-	for _, d := range []string{guests, images} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return "", err
-		}
-	}
-	for _, tool := range []string{"as", "ld"} {
-		if _, err := findProgram(tool, "binutils"); err != nil {
-			return "", err
-		}
-	}
-	if err := conformance.Build(ctx, guests); err != nil {
-		return "", err
-	}
-	for _, g := range inside.Guests {
-		if _, err := toolchain.Build(ctx, toolchain.Options{Package: g, Output: filepath.Join(images, filepath.Base(g)+".hvt")}); err != nil {
-			return "", fmt.Errorf("building %s: %w", g, err)
-		}
-	}
-	path := filepath.Join(dir, "initrd")
-	f, err := os.Create(path)
+// payload is what the machine is given.
+type payload struct {
+	busybox, tender string // paths
+	kernel          kernel
+	suites          []suite
+	run             string // regular expression of tests
+}
+
+// makeInitrd builds tests and guests in a folder and packs everything, with
+// init.sh as the first program.
+func makeInitrd(ctx context.Context, dir string, p payload) (string, error) {
+	fmt.Println("building tests and guests")
+	initrd := filepath.Join(dir, "initrd")
+	f, err := os.Create(initrd)
 	if err != nil {
 		return "", err
 	}
 	a := newArchive(f)
-	a.copy("bin/busybox", busybox, 0o755)
 	a.file("init", initScript, 0o755)
-	for _, m := range k.modules {
+	a.copy("bin/busybox", p.busybox, 0o755)
+	a.copy("tender", p.tender, 0o755)
+	for _, m := range p.kernel.modules {
 		a.copy("modules/"+filepath.Base(m), m, 0o644)
 	}
 	a.file("modules/order", []byte(strings.Join(moduleNames, "\n")+"\n"), 0o644)
-	a.copy("tender", tender, 0o755)
 	var order bytes.Buffer
-	for i, s := range chosen {
-		a.copy("suites/"+s.name+"/test", tests[i], 0o755)
+	for _, s := range p.suites {
+		test := filepath.Join(dir, s.name+".test")
+		if err := buildTest(ctx, test, s.pkg); err != nil {
+			return "", err
+		}
+		a.copy("suites/"+s.name+"/test", test, 0o755)
 		fmt.Fprintln(&order, s.name)
 	}
 	a.file("suites/order", order.Bytes(), 0o644)
-	a.file("suites/run", []byte(run), 0o644)
-	for name, d := range map[string]string{"guests": guests, "images": images} {
+	a.file("suites/run", []byte(p.run), 0o644)
+	for name, build := range map[string]func(ctx context.Context, dir string) error{
+		"guests": buildGuests,
+		"images": buildImages,
+	} {
+		d := filepath.Join(dir, name)
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return "", err
+		}
+		if err := build(ctx, d); err != nil {
+			return "", err
+		}
 		a.tree(name, d)
 	}
-	return path, errors.Join(a.close(), f.Close())
+	return initrd, errors.Join(a.close(), f.Close())
+}
+
+// buildTest makes a test program that needs no libraries.
+func buildTest(ctx context.Context, path, pkg string) error {
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-tags", "netgo,osusergo",
+		"-ldflags", "-linkmode=external -extldflags=-static", "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // for libseccomp
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return nil
+}
+
+// buildGuests makes the guests of the conformance tests.
+func buildGuests(ctx context.Context, dir string) error {
+	for _, tool := range []string{"as", "ld"} {
+		if _, err := findProgram(tool, "binutils"); err != nil {
+			return err
+		}
+	}
+	return conformance.Build(ctx, dir)
+}
+
+// buildImages makes Go unikernels.
+func buildImages(ctx context.Context, dir string) error {
+	for _, g := range inside.Guests {
+		image := filepath.Join(dir, path.Base(g)+".hvt")
+		if _, err := toolchain.Build(ctx, toolchain.Options{Package: g, Output: image}); err != nil {
+			return fmt.Errorf("building %s: %w", g, err)
+		}
+	}
+	return nil
 }
 
 // tree adds a folder of programs.
@@ -105,14 +129,4 @@ func (a *archive) tree(name, dir string) {
 	if a.err == nil {
 		a.err = err
 	}
-}
-
-// goTool runs the go command for programs that need no libraries.
-func goTool(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return nil
 }

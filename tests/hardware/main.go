@@ -2,10 +2,11 @@
 // have it: QEMU emulates an AMD CPU with SVM, Debian's cloud kernel makes a
 // real /dev/kvm of that, and the project's own test binaries run there.
 //
-//	go run ./tests/hardware [-run REGEXP] [-timeout 10m] [SUITE...]
+//	go run ./tests/hardware [-run REGEXP] [-timeout 10m] bin/tender [SUITE...]
 //
-// It needs no root and no KVM, but QEMU, a static busybox, GNU binutils, and
-// apt to download the kernel; what is missing is said, and the status is 0.
+// The tender must need no libraries. It needs no root and no KVM, but QEMU, a
+// static busybox, GNU binutils, and apt to download the kernel; what is
+// missing is said, and the status is 0.
 package main
 
 import (
@@ -25,16 +26,20 @@ func main() {
 	run := flag.String("run", "", "run only the tests that match `REGEXP`")
 	limit := flag.Duration("timeout", 10*time.Minute, "end the machine after this time")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: hardware [-run REGEXP] [-timeout TIME] [SUITE...]")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: hardware [-run REGEXP] [-timeout TIME] TENDER [SUITE...]")
 		flag.PrintDefaults()
 		for _, s := range suites {
 			fmt.Fprintln(flag.CommandLine.Output(), "  suite", s.name)
 		}
 	}
 	flag.Parse()
+	if flag.NArg() == 0 {
+		flag.Usage()
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := hardware(ctx, *run, *limit, flag.Args())
+	err := hardware(ctx, flag.Arg(0), flag.Args()[1:], *run, *limit)
 	var missing *missingError
 	switch {
 	case errors.As(err, &missing):
@@ -53,7 +58,7 @@ func missing(format string, args ...any) error {
 	return &missingError{fmt.Errorf(format, args...)}
 }
 
-func hardware(ctx context.Context, run string, limit time.Duration, names []string) (err error) {
+func hardware(ctx context.Context, tender string, names []string, run string, limit time.Duration) (err error) {
 	chosen, err := choose(names)
 	if err != nil {
 		return err
@@ -75,7 +80,7 @@ func hardware(ctx context.Context, run string, limit time.Duration, names []stri
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	initrd, err := makeInitrd(ctx, dir, busybox, kernel, chosen, run)
+	initrd, err := makeInitrd(ctx, dir, payload{busybox: busybox, tender: tender, kernel: kernel, suites: chosen, run: run})
 	if err != nil {
 		return err
 	}
