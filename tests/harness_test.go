@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -21,6 +22,7 @@ import (
 	"tender/image"
 	"tender/machine"
 	"tender/netback"
+	"tender/spt"
 	"tender/toolchain"
 )
 
@@ -85,10 +87,22 @@ type ended struct {
 	console string
 }
 
+// tenderKind chooses the tender: make test runs this package with both.
+var tenderKind = flag.String("tender", "hvt", "run guests under hvt or spt")
+
+func newMachine(c machine.Config) (machine.Machine, error) {
+	if *tenderKind == "spt" {
+		return spt.New(spt.Config{Config: c})
+	}
+	return hvt.New(hvt.Config{Config: c})
+}
+
 // run runs a guest until it ends by itself.
 func run(t testing.TB, g guest) ended {
 	t.Helper()
-	needKVM(t)
+	if *tenderKind == "hvt" {
+		needKVM(t)
+	}
 	path := g.name
 	if !filepath.IsAbs(path) {
 		path = imageOf(t, "./guests/"+g.name)
@@ -102,11 +116,11 @@ func run(t testing.TB, g guest) ended {
 		g.memMiB = 64
 	}
 	var console bytes.Buffer
-	config := hvt.Config{Config: machine.Config{Image: im, Args: g.args, MemBytes: g.memMiB << 20, Net: g.net, Block: g.block, Console: &console}}
+	config := machine.Config{Image: im, Args: g.args, MemBytes: g.memMiB << 20, Net: g.net, Block: g.block, Console: &console}
 	if g.console != nil {
 		config.Console = io.MultiWriter(&console, g.console)
 	}
-	vm, err := hvt.New(config)
+	vm, err := newMachine(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,9 @@ func TestWildAccess(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
+			if *tenderKind == "spt" && what == "write to boot info" {
+				t.Skip("under spt the contract lets a guest write there")
+			}
 			run(t, guest{name: "wild", args: []string{what}}).mustEnd(t, 2, "SIGSEGV", "main.main()")
 		})
 	}

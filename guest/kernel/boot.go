@@ -9,6 +9,8 @@ const (
 	// rtStack is what the Go runtime takes for the first thread's g0 stack,
 	// with room for what runs below its own limit.
 	rtStack = 64<<10 + 16<<10
+	// maxMemory is what the runtime's heap addresses reach.
+	maxMemory = 8 << 30
 	// maxArgs bounds os.Args.
 	maxArgs = 1024
 )
@@ -66,7 +68,8 @@ func bootSPT(b *abi.SPTBoot) machine {
 // hypercall buffer may end there.
 func layOut(m *machine) {
 	line := cstring(m.cmdline, abi.CmdlineSize)
-	words := (m.memSize - 16 - abi.CmdlineSize) &^ 15
+	top := min(m.memSize, maxMemory)
+	words := (top - 16 - abi.CmdlineSize) &^ 15
 	vector := words - (maxArgs+16)*8
 	bootSP = vector
 	if m.kernelEnd > vector-rtStack {

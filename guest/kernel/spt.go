@@ -97,13 +97,19 @@ func sptNetRead(handle, data, n uintptr) (uintptr, abi.Result) {
 	switch got := linux(linuxRead, sptFD(handle), data, n, 0, 0, 0); {
 	case got > 0:
 		return uintptr(got), abi.ResultOK
-	case got == 0 || got == eAGAIN || got == eINTR:
+	case got == eAGAIN || got == eINTR:
 		return 0, abi.ResultAgain
 	}
-	return 0, abi.ResultUnspec
+	return 0, abi.ResultUnspec // 0 bytes too: the peer of a socket has gone
 }
 
+// sptNetWrite bounds frames as the hvt tender does: the MTU, the Ethernet
+// header and two VLAN tags.
 func sptNetWrite(handle, data, n uintptr) abi.Result {
+	info := at[abi.NetInfo](addrOf(&manifestEntry(handle).Info))
+	if n > uintptr(info.MTU)+abi.EtherHeaderSize+8 {
+		return abi.ResultInval
+	}
 	switch done := linux(linuxWrite, sptFD(handle), data, n, 0, 0, 0); {
 	case done == int64(n) || done == eAGAIN:
 		return abi.ResultOK
