@@ -96,7 +96,7 @@ func TestBadInput(t *testing.T) {
 		{"wrong machine", []string{file("arm", patch(good, 18, 183|1<<16))}, "invalid executable"},
 		{"no notes", []string{self}, "No Solo5 ABI information found"},
 		{"no manifest", []string{file("nomft", patch(good, note.manifestType, 0))}, "No Solo5 manifest found"},
-		{"other target", []string{file("spt", patch(good, note.abi, 2))}, "not for the solo5-hvt target"},
+		{"other target", []string{file("spt", patch(good, note.abi, 3))}, "not for the solo5-hvt target"},
 		{"unknown target", []string{file("target", patch(good, note.abi, 99))}, "not for the solo5-hvt target"},
 		{"unknown ABI version", []string{file("abi", patch(good, note.abi+4, 3))}, "unsupported ABI version 3"},
 		{"unknown manifest version", []string{file("mft", patch(good, note.manifest, 9))}, "manifest is invalid"},

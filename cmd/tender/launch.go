@@ -22,7 +22,7 @@ func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *device
 	if err != nil {
 		return 0, err
 	}
-	if std.own && !opts.unconfined {
+	if std.own && !opts.unconfined && !opts.process {
 		if err := confine.Apply(devs.confinement(std, opts.user)); err != nil {
 			return 0, errors.Join(err, m.Close())
 		}
@@ -33,23 +33,27 @@ func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *device
 		std.say("%v", context.Cause(ctx))
 		os.Exit(abi.ExitFailure)
 	}
+	if opts.process {
+		err = processEnd(err)
+	}
 	return status, errors.Join(err, m.Close())
 }
 
 // newMachine builds the machine the image is for.
 func newMachine(im *image.Image, opts *runOptions, devs *devices, std stdio) (machine.Machine, error) {
-	return hvt.New(hvt.Config{
-		Config: machine.Config{
-			Image:    im,
-			Args:     opts.args,
-			MemBytes: opts.memBytes,
-			Net:      devs.net,
-			Block:    devs.block,
-			Console:  std.out,
-			Log:      std.say,
-		},
-		Start: opts.start,
-	})
+	c := machine.Config{
+		Image:    im,
+		Args:     opts.args,
+		MemBytes: opts.memBytes,
+		Net:      devs.net,
+		Block:    devs.block,
+		Console:  std.out,
+		Log:      std.say,
+	}
+	if opts.process {
+		return newProcess(c, opts)
+	}
+	return hvt.New(hvt.Config{Config: c, Start: opts.start})
 }
 
 // confinement is what a confined tender goes on to use.

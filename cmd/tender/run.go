@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"tender/abi"
 	"tender/image"
 )
 
@@ -33,7 +32,7 @@ func run(words []string, std stdio) int {
 	defer stop()
 	status, err := runImage(ctx, opts, optsErr, std)
 	if err != nil {
-		return std.fail(err)
+		return std.end(err)
 	}
 	return status
 }
@@ -47,7 +46,7 @@ func runImage(ctx context.Context, opts runOptions, optsErr error, std stdio) (s
 	if opts.strict {
 		im.Tender = nil // what it says beyond the contract
 	}
-	if err := im.CheckTarget(abi.TargetHVT, abi.VersionHVT); err != nil {
+	if err := opts.checkTarget(im); err != nil {
 		return 0, err
 	}
 	if optsErr != nil {

@@ -41,6 +41,7 @@ var runOptionTable = []runOption{
 	{"--block-ro", "", mustName, "attach the block device read-only, so that it can be shared; the guest's writes fail"},
 	{"--mem", "N", unnamed, "give the guest N MB of memory (1 to 4096, default 512)"},
 	{"--start", "MODE", unnamed, "enter the guest in CPU mode auto, user or kernel (default auto)"},
+	{"--spt", "", unnamed, "run the guest as a sandboxed process, without KVM"},
 	{"--x-exec-heap", "", unnamed, "make heap and stack of an spt guest executable"},
 	{"--strict-solo5", "", unnamed, "give the guest Solo5's contract only: kernel mode, and none of our extensions"},
 	{"--user", "USER", unnamed, "become this user before the guest starts (NAME, NAME:GID, UID:GID)"},
@@ -76,6 +77,7 @@ type runOptions struct {
 	syncs         map[string]blockback.Sync
 	readOnly      map[string]bool
 	strict        bool
+	process       bool // run under spt
 	execHeap      bool
 	user          *confine.User // nil if not given
 	unconfined    bool
@@ -201,6 +203,8 @@ func (o *runOptions) set(flag, name, value string) (err error) {
 		o.help = true
 	case "--version":
 		o.version = true
+	case "--spt":
+		o.process = true
 	case "--x-exec-heap":
 		o.execHeap = true
 	case "--strict-solo5":

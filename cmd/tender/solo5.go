@@ -59,7 +59,7 @@ func solo5(t solo5Tender, words []string, std stdio) int {
 	case errors.Is(err, errNotAttached):
 		return abi.ExitFailure
 	case err != nil:
-		return std.fail(err)
+		return std.end(err)
 	}
 	return status
 }
@@ -98,7 +98,7 @@ func (t solo5Tender) run(ctx context.Context, options []string, kernel string, a
 	if err != nil {
 		return 0, err
 	}
-	o.args = args
+	o.args, o.process = args, t.target == abi.TargetSPT
 	all, err := o.attachAll(im.Manifest, std)
 	if err != nil {
 		return 0, err

@@ -57,7 +57,6 @@ func (t solo5Tender) parse(options []string, m image.Manifest, std stdio) (*solo
 
 func (o *solo5Run) parse(word string, t solo5Tender, m image.Manifest, std stdio) error {
 	if t.target == abi.TargetSPT && strings.HasPrefix(word, "--x-exec-heap") {
-		std.say("WARNING: the guest's heap is executable, which makes it easier to take over")
 		return o.set("--x-exec-heap", "", "")
 	}
 	head, value, hasValue := strings.Cut(word, "=")
