@@ -2,6 +2,7 @@ package hvt
 
 import (
 	"fmt"
+	"io"
 
 	"tender/abi"
 	"tender/machine"
@@ -38,6 +39,11 @@ func (s Start) String() string {
 type Config struct {
 	machine.Config
 	Start Start
+	// GDB is a connection to a gdb, nil for none: Run then stops the guest
+	// before its first instruction and obeys gdb, which sees all of the guest.
+	// If gdb detaches or the connection ends, the guest goes on without. Run
+	// closes it.
+	GDB io.ReadWriteCloser
 }
 
 // memBytes applies the memory rules of the contract. The room of a network ring

@@ -206,8 +206,8 @@ func (d debuggee) start(t *testing.T, c Config, args ...string) *VM {
 	return vm
 }
 
-// gdb runs commands in batch mode and returns what it prints.
-func gdb(t *testing.T, args ...string) string {
+// runGDB runs commands in batch mode and returns what it prints.
+func runGDB(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "gdb", append([]string{"-nx", "-batch", "-iex", "set auto-load off"}, args...)...)
 	out, err := cmd.CombinedOutput()
@@ -242,7 +242,7 @@ func TestCoreGDB(t *testing.T) {
 	mustHalt(t, vm, abi.ExitAbort)
 	path, stats := dump(t, vm)
 	t.Logf("%+v", stats)
-	out := gdb(t, append(print, path)...)
+	out := runGDB(t, append(print, path)...)
 	mustContain(t, out, append([]string{"SIGABRT", "rip", "<out+", "hyperHalt", "onSyscall"}, values...)...)
 
 	vm = d.start(t, Config{}, "spin")
@@ -252,6 +252,6 @@ func TestCoreGDB(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, _ = dump(t, vm)
-	out = gdb(t, append(print, path)...)
+	out = runGDB(t, append(print, path)...)
 	mustContain(t, out, append([]string{"SIGTERM", "rip", "<main.end+", "main.inner", "main.inner", "main.inner", "main.inner", "main.main"}, values...)...)
 }

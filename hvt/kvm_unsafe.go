@@ -22,6 +22,7 @@ var (
 	ioctlSetSregs            = kvm.IIOW(0x84, unsafe.Sizeof(kvm.Sregs{}))
 	ioctlGetFPU              = kvm.IIOR(0x8c, unsafe.Sizeof(fpuState{}))
 	ioctlSetFPU              = kvm.IIOW(0x8d, unsafe.Sizeof(fpuState{}))
+	ioctlSetGuestDebug       = kvm.IIOW(0x9b, unsafe.Sizeof(guestDebug{}))
 	ioctlSetCPUID2           = kvm.IIOW(0x90, 8)
 	ioctlSetXCRS             = kvm.IIOW(0xa7, unsafe.Sizeof(kvm.XCRS{}))
 )
@@ -32,6 +33,20 @@ type cpuidTable struct {
 	_       uint32
 	entries [256]kvm.CPUIDEntry2
 }
+
+// guestDebug is struct kvm_guest_debug: what to stop a guest for, by DR0 to DR7.
+type guestDebug struct {
+	control   uint32
+	_         uint32
+	registers [8]uint64
+}
+
+// Bits of guestDebug.control.
+const (
+	guestDebugEnable   = 1 << 0
+	guestDebugStep     = 1 << 1
+	guestDebugHardware = 1 << 17
+)
 
 func ioctl[T any](fd int, op uintptr, arg *T) error {
 	_, err := uninterrupted(func() (uintptr, error) {
@@ -89,4 +104,9 @@ func runData(mapping []byte) *kvm.RunData {
 // the word is changed atomically beside its neighbour, which stays 0.
 func requestExit(mapping []byte) {
 	atomic.OrUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(mapping))), 1<<8)
+}
+
+// dismissExit undoes requestExit.
+func dismissExit(mapping []byte) {
+	atomic.AndUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(mapping))), ^uint32(1<<8))
 }

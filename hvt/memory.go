@@ -22,6 +22,8 @@ type memory struct {
 	// sealed are the segments the guest may not write, and so neither may a
 	// hypercall on its behalf.
 	sealed []image.Range
+	// protected says that the host may not write them either.
+	protected bool
 }
 
 // Memory that every guest touches, at its start and at its end, is made of
@@ -82,6 +84,7 @@ func (m *memory) seal(ranges []image.Range) {
 // user mode the tables are ours; and there it would keep a KVM that shadows
 // them from mapping pages ahead, which it does only where the host may write.
 func (m *memory) protect() error {
+	m.protected = true
 	for _, r := range m.sealed {
 		if err := unix.Mprotect(m.bytes[r.Start:r.End], unix.PROT_READ); err != nil {
 			return fmt.Errorf("cannot make guest memory %#x..%#x read-only: %w", r.Start, r.End, err)

@@ -36,7 +36,7 @@ func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
 	defer fail(nil)
 	stopped := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
-		vm.stop(thread)
+		vm.interrupt(thread)
 		close(stopped)
 	})
 	defer func() {
@@ -48,7 +48,12 @@ func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
 	if vm.ring != nil {
 		vm.ring.start(fail)
 	}
-	err := vm.loop(ctx)
+	var err error
+	if vm.gdb != nil {
+		err = vm.debug(ctx, vm.gdb, thread)
+	} else {
+		err = vm.loop(ctx)
+	}
 	if vm.ring != nil {
 		err = vm.endRing(err)
 	}
@@ -83,11 +88,14 @@ func (vm *VM) endRing(err error) error {
 	return err
 }
 
-// stop ends the loop that runs on the thread, wherever it is: before KVM_RUN
-// the flag makes it return, inside the signal does, and in POLL the eventfd.
-// SIGURG is the signal the Go runtime itself uses to interrupt threads, so
-// it needs no handler.
-func (vm *VM) stop(thread int) {
+// errInterrupted says that KVM_RUN has returned because it was asked to.
+var errInterrupted = errors.New("interrupted")
+
+// interrupt has the loop that runs on the thread look at the context, wherever
+// it is: before KVM_RUN the flag makes it return, inside the signal does, and
+// in POLL the eventfd. SIGURG is the signal the Go runtime itself uses to
+// interrupt threads, so it needs no handler.
+func (vm *VM) interrupt(thread int) {
 	requestExit(vm.vcpu.mapping)
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
@@ -100,36 +108,50 @@ func (vm *VM) stop(thread int) {
 // loop enters the guest again and again. It allocates only when the guest
 // ends.
 func (vm *VM) loop(ctx context.Context) error {
-	run := vm.vcpu.run
 	for {
-		switch errno := enter(vm.vcpu.fd); errno {
-		case 0:
-		case unix.EINTR:
-			if ctx.Err() != nil {
-				return errStopped
-			}
-			continue
-		case unix.EFAULT:
-			return breach(BreachTranslation, "host/guest translation fault")
-		default:
-			return fmt.Errorf("KVM_RUN: %w", errno)
-		}
-		if kvm.ExitType(run.ExitReason) != kvm.EXITIO {
-			if err := vm.ended(run); err != nil {
-				return err
-			}
-			continue
-		}
-		port, value, err := vm.out(run)
-		if err != nil {
-			return err
-		}
-		done, err := vm.host.hypercall(port-abi.HypercallPort, value)
-		if done || err != nil {
+		done, err := vm.once(ctx)
+		if done || err != nil && err != errInterrupted {
 			return err
 		}
 	}
 }
+
+// once enters the guest and serves what it comes out for. It reports true when
+// the guest is done. It fails with errInterrupted if there is nothing to serve
+// and with errStopped if ctx has ended.
+func (vm *VM) once(ctx context.Context) (done bool, err error) {
+	run := vm.vcpu.run
+	switch errno := enter(vm.vcpu.fd); errno {
+	case 0:
+	case unix.EINTR:
+		if ctx.Err() != nil {
+			return false, errStopped
+		}
+		return false, errInterrupted
+	case unix.EFAULT:
+		return false, breach(BreachTranslation, "host/guest translation fault")
+	default:
+		return false, fmt.Errorf("KVM_RUN: %w", errno)
+	}
+	if kvm.ExitType(run.ExitReason) != kvm.EXITIO {
+		return false, vm.ended(run)
+	}
+	port, value, err := vm.out(run)
+	if err != nil {
+		return false, err
+	}
+	vm.call = hypercall{port - abi.HypercallPort, value}
+	return vm.serve()
+}
+
+// hypercall is one that the guest has made.
+type hypercall struct {
+	number uint16
+	args   uint64 // GPA
+}
+
+// serve serves the last hypercall; it may be repeated after errStopped.
+func (vm *VM) serve() (done bool, err error) { return vm.host.hypercall(vm.call.number, vm.call.args) }
 
 // out is the port and the value of an exit by OUT, if they are a hypercall's.
 func (vm *VM) out(run *kvm.RunData) (port uint16, value uint64, err error) {

@@ -53,6 +53,13 @@ var stubCommon = []byte{
 	0x48, 0xcf, //                               iretq
 }
 
+// stubStop takes the place of stubCommon while a debugger is to see each
+// exception before the guest does. The stack tells it which.
+var stubStop = []byte{
+	0xf4,       // 1: hlt
+	0xeb, 0xfd, //    jmp 1b
+}
+
 // Where the immediates of stubCommon are.
 const (
 	stubRecordImm  = 14

@@ -199,13 +199,18 @@ func userSregs(s *kvm.Sregs) {
 	s.CR3 = abi.UserSystemBase + sysPaging
 	s.CR4 = cr4PAE | cr4OSFXSR | cr4OSXMMEXCPT | cr4FSGSBASE
 	s.EFER = eferLME | eferLMA | eferNXE
-	s.CS = codeSegment(abi.UserCS, 11, 3)
-	data := dataSegment(abi.UserSS, 3)
-	s.DS, s.ES, s.FS, s.GS, s.SS = data, data, data, data, data
+	enterUserMode(s)
+	s.DS, s.ES, s.FS, s.GS = s.SS, s.SS, s.SS, s.SS
 	s.TR = kvm.Segment{Base: abi.UserSystemBase + sysTSS, Limit: tssLimit, Selector: taskSegment, Typ: 11, Present: 1}
 	s.LDT = kvm.Segment{Unusable: 1}
 	s.GDT = kvm.Descriptor{Base: abi.UserSystemBase + sysGDT, Limit: taskSegment + 16 - 1}
 	s.IDT = kvm.Descriptor{Base: abi.UserSystemBase + sysIDT, Limit: 16*vectors - 1}
+}
+
+// enterUserMode gives s the code and stack segments of CPL 3.
+func enterUserMode(s *kvm.Sregs) {
+	s.CS = codeSegment(abi.UserCS, 11, 3)
+	s.SS = dataSegment(abi.UserSS, 3)
 }
 
 // executable says whether addr lies in a segment that a user-mode guest may

@@ -104,6 +104,7 @@ func (c *vcpu) enterUser(regs kvm.Regs) error {
 // Bits of RFLAGS.
 const (
 	rflagsFixed = 1 << 1
+	rflagsTF    = 1 << 8
 	rflagsIOPL3 = 3 << 12
 )
 
@@ -117,7 +118,12 @@ func (c *vcpu) set(regs kvm.Regs, change func(*kvm.Sregs)) error {
 	if err := ioctl(c.fd, ioctlSetSregs, sregs); err != nil {
 		return fmt.Errorf("cannot set the vCPU's special registers: %w", err)
 	}
-	if err := ioctl(c.fd, ioctlSetRegs, &regs); err != nil {
+	return c.setRegs(&regs)
+}
+
+// setRegs sets the general registers.
+func (c *vcpu) setRegs(regs *kvm.Regs) error {
+	if err := ioctl(c.fd, ioctlSetRegs, regs); err != nil {
 		return fmt.Errorf("cannot set the vCPU's registers: %w", err)
 	}
 	return nil

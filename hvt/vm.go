@@ -26,6 +26,10 @@ type VM struct {
 	stopFD   int // eventfd that ends POLL
 	vcpu     *vcpu
 	ring     *ringThread // nil if it is not offered
+	call     hypercall   // the last one
+	gdb      io.ReadWriteCloser
+	// faultEntry is the image's, for a user-mode start.
+	faultEntry uint64
 	// signal is what a core file gives as the cause of the guest's end.
 	signal unix.Signal
 
@@ -60,7 +64,7 @@ func build(c Config) (_ *VM, err error) {
 	if err := c.Image.CheckTarget(abi.TargetHVT, abi.VersionHVT); err != nil {
 		return nil, err
 	}
-	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1, signal: unix.SIGTERM}
+	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1, signal: unix.SIGTERM, gdb: c.GDB}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, vm.release())
@@ -198,6 +202,7 @@ func (vm *VM) prepare(im *image.Image, boot bootInfo) (err error) {
 // mapSystem makes the system slot of a user-mode start.
 func (vm *VM) mapSystem(im *image.Image, ranges []image.Range) (err error) {
 	handler := im.Tender.FaultEntry
+	vm.faultEntry = handler
 	for _, at := range []uint64{im.Entry, handler} {
 		if !executable(ranges, at) {
 			return fmt.Errorf("entry point %#x is in no executable segment; build the image again", at)
