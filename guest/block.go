@@ -35,8 +35,9 @@ func (b *Block) BlockBytes() int { return int(b.info.BlockBytes) }
 func (b *Block) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p, off) }
 
 // WriteAt writes whole blocks, with the errors of ReadAt; a range that goes
-// beyond the end gives ENOSPC, and nothing is written. When it returns, the
-// host has taken the data.
+// beyond the end gives ENOSPC, and nothing is written. A device that the host
+// attaches read-only gives EIO. Package guest/block tells what a write that has
+// returned outlives.
 func (b *Block) WriteAt(p []byte, off int64) (int, error) { return b.file.WriteAt(p, off) }
 
 // Close gives the device back.

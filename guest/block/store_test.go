@@ -221,6 +221,21 @@ func TestAppendFails(t *testing.T) {
 	}
 }
 
+// A record is only looked for in its own slot.
+func TestMisplacedRecord(t *testing.T) {
+	d := newDisk(512, 1<<14)
+	s := store(t, d, 480, 4)
+	for n := uint64(1); n <= 2; n++ {
+		_, err := s.Append([]byte("record"))
+		check(t, err)
+	}
+	copy(d.cache[s.offset(3):], d.cache[s.offset(2):s.offset(3)])
+	s = open(t, d)
+	if first, last := s.Range(); first != 1 || last != 2 || s.Damaged() != 1 || s.numbers[s.slot(3)] != 0 {
+		t.Errorf("records %d to %d, %d damaged, slots hold %v", first, last, s.Damaged(), s.numbers)
+	}
+}
+
 // Whatever is on a device, Open ends, and what it finds can be read and added to.
 func FuzzOpen(f *testing.F) {
 	d := newDisk(512, 512*9)
