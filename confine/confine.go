@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tender/confine/threads"
 	"tender/seccomp"
 )
 
@@ -35,17 +36,15 @@ type Config struct {
 // the process may be confined in part, and should end. It fails with
 // seccomp.ErrUnavailable, at once, in a program built without cgo.
 func Apply(c Config) error {
-	prepareRuntime()
-	kernel, err := anonymous()
-	if err != nil {
-		return fmt.Errorf("cannot confine the tender: %w", err)
-	}
-	policy, err := c.policy(kernel, unix.Getpid())
+	policy, err := c.Policy()
 	if err != nil {
 		return fmt.Errorf("cannot confine the tender: %w", err)
 	}
 	program, err := policy.Compile()
 	if err != nil {
+		return fmt.Errorf("cannot confine the tender: %w", err)
+	}
+	if err := threads.OneArena(); err != nil {
 		return fmt.Errorf("cannot confine the tender: %w", err)
 	}
 	if err := dropPrivileges(c.User); err != nil {
@@ -63,11 +62,11 @@ func Apply(c Config) error {
 // Policy is the filter that Apply would load now.
 func (c Config) Policy() (seccomp.Policy, error) {
 	prepareRuntime()
-	kernel, err := anonymous()
+	self, err := c.examine()
 	if err != nil {
 		return nil, err
 	}
-	return c.policy(kernel, unix.Getpid())
+	return c.policy(self), nil
 }
 
 // prepareRuntime has the Go runtime do what it does once and at some time

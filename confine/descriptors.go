@@ -11,6 +11,32 @@ import (
 // the lowest free ones.
 const maxDescriptors = 4096
 
+// surroundings are what the filter has to know of the process.
+type surroundings struct {
+	PID int
+	// Kernel are the descriptors of kernel objects.
+	Kernel []int
+	// ReadOnly are the disks open for reading only.
+	ReadOnly []int
+}
+
+func (c Config) examine() (s surroundings, err error) {
+	s.PID = unix.Getpid()
+	if s.Kernel, err = anonymous(); err != nil {
+		return s, err
+	}
+	for _, fd := range c.Disks {
+		isReadOnly, err := readOnly(fd)
+		if err != nil {
+			return s, err
+		}
+		if isReadOnly {
+			s.ReadOnly = append(s.ReadOnly, fd)
+		}
+	}
+	return s, nil
+}
+
 // anonymous are the descriptors of this process that stand for no file but for
 // an object of the kernel's: the eventfds and epoll sets of the Go runtime and
 // of hvt, the virtual machine and its vCPU.

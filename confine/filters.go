@@ -1,6 +1,8 @@
 package confine
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"tender/seccomp"
@@ -16,11 +18,10 @@ const (
 const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD |
 	unix.CLONE_SYSVSEM | unix.CLONE_SETTLS | unix.CLONE_PARENT_SETTID | unix.CLONE_CHILD_CLEARTID
 
-// policy is all a confined tender may call. kernel are its descriptors of
-// kernel objects, pid is its own process.
-func (c Config) policy(kernel []int, pid int) (seccomp.Policy, error) {
+// policy is all a confined tender may call.
+func (c Config) policy(self surroundings) seccomp.Policy {
 	p := guestCalls()
-	for _, fd := range kernel {
+	for _, fd := range self.Kernel {
 		p = append(p,
 			on("read", fd, "the Go runtime's eventfd, when its poller wakes; hvt's, when the guest kicks its network ring"),
 			on("write", fd, "the same eventfds, to wake the poller and to end the guest's wait or its ring"),
@@ -40,18 +41,14 @@ func (c Config) policy(kernel []int, pid int) (seccomp.Policy, error) {
 			on("pread64", fd, "blocks of a block device"),
 			on("fstat", fd, "whether the block device's file has shrunk or is gone"),
 		)
-		isReadOnly, err := readOnly(fd)
-		if err != nil {
-			return nil, err
-		}
-		if !isReadOnly {
+		if !slices.Contains(self.ReadOnly, fd) {
 			p = append(p,
 				on("pwrite64", fd, "blocks of a block device that is not read-only"),
 				on("fdatasync", fd, "what was written to it is stored when it is closed"),
 			)
 		}
 	}
-	return append(append(p, memoryCalls()...), runtimeCalls(pid)...), nil
+	return slices.Concat(p, memoryCalls(), runtimeCalls(self.PID))
 }
 
 // on allows a call on a descriptor.

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -79,16 +76,21 @@ const dropTimeout = 2 * time.Second
 // Capabilities are a thread's own, so each that holds any gets one signal. A
 // thread that is made meanwhile has its maker's, and is found in the next
 // round.
-func dropCapabilities(held, keep uint64) error {
+func dropCapabilities(held, keep uint64) (err error) {
 	if held == 0 {
 		return nil
 	}
 	if err := threads.OnSignal(keep); err != nil {
 		return err
 	}
+	proc, err := openProcess()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, proc.close()) }()
 	signalled := make(map[int]bool)
 	for deadline := time.Now().Add(dropTimeout); ; {
-		left, err := signalHolders(keep, signalled)
+		left, err := signalHolders(proc, keep, signalled)
 		if err != nil || left == 0 {
 			return err
 		}
@@ -101,16 +103,12 @@ func dropCapabilities(held, keep uint64) error {
 
 // signalHolders counts the threads that hold other capabilities than keep, and
 // signals those it has not signalled before.
-func signalHolders(keep uint64, signalled map[int]bool) (holders int, err error) {
-	entries, err := os.ReadDir("/proc/self/task")
+func signalHolders(proc process, keep uint64, signalled map[int]bool) (holders int, err error) {
+	all, err := proc.threads()
 	if err != nil {
-		return 0, fmt.Errorf("listing threads to take their capabilities: %w; mount /proc, or start the tender without capabilities", err)
+		return 0, fmt.Errorf("listing threads to take their capabilities: %w", err)
 	}
-	for _, e := range entries {
-		thread, err := strconv.Atoi(e.Name())
-		if err != nil {
-			return 0, fmt.Errorf("/proc/self/task has %q", e.Name())
-		}
+	for _, thread := range all {
 		held, err := capabilities(thread)
 		if errors.Is(err, unix.ESRCH) {
 			continue
@@ -118,7 +116,7 @@ func signalHolders(keep uint64, signalled map[int]bool) (holders int, err error)
 		if err != nil {
 			return 0, err
 		}
-		if held&^keep == 0 || kernelWorker(thread) {
+		if held&^keep == 0 || proc.isKernels(thread) {
 			continue
 		}
 		holders++
@@ -131,21 +129,4 @@ func signalHolders(keep uint64, signalled map[int]bool) (holders int, err error)
 		}
 	}
 	return holders, nil
-}
-
-// kernelWorker says whether a thread of this process is the kernel's, as
-// KVM's may be: it never comes back to user space.
-func kernelWorker(thread int) bool {
-	const userWorker = 0x4000 // PF_USER_WORKER
-	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", thread))
-	if err != nil {
-		return false
-	}
-	// After the name in parentheses: state, ppid, pgrp, session, tty, tpgid, flags.
-	after := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(after) < 7 {
-		return false
-	}
-	flags, err := strconv.ParseUint(after[6], 10, 64)
-	return err == nil && flags&userWorker != 0
 }

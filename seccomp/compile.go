@@ -58,6 +58,15 @@ func add(filter *libseccomp.ScmpFilter, r Rule) error {
 	return filter.AddRuleConditionalExact(number, action, conds)
 }
 
+// Number is the kernel's number of a call on this architecture.
+func Number(call string) (uintptr, error) {
+	number, err := libseccomp.GetSyscallFromName(call)
+	if err != nil {
+		return 0, fmt.Errorf("libseccomp: %s: %w", call, err)
+	}
+	return uintptr(number), nil
+}
+
 func (c Cond) compile() (libseccomp.ScmpCondition, error) {
 	switch c.kind {
 	case equal:

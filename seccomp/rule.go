@@ -103,6 +103,14 @@ func (r Rule) Conditions() string {
 	return strings.Join(conds, ", ")
 }
 
+// Sample are arguments that meet the rule, 0 where it has no condition.
+func (r Rule) Sample() (args [6]uint64) {
+	for _, c := range r.Args {
+		args[c.arg] = c.want
+	}
+	return args
+}
+
 // check says whether libseccomp can make a program of the policy.
 func (p Policy) check() error {
 	for i, r := range p {

@@ -1,14 +1,18 @@
 //go:build cgo
 
-// Package threads drops capabilities, which Linux has for each thread and not
-// for the process: a signal handler does it on the thread that gets the
-// signal. In a program with cgo, package syscall cannot.
+// Package threads does to the threads of a program with cgo what confinement
+// needs and Go cannot.
+//
+// Capabilities are each thread's and not the process's. A signal handler drops
+// those of the thread that gets the signal; package syscall, which has a way
+// of its own to make all threads do something, has none in a program with cgo.
 package threads
 
-// #include "drop.h"
+// #include "threads.h"
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 )
@@ -23,6 +27,15 @@ const Signal = syscall.Signal(34)
 func OnSignal(keep uint64) error {
 	if errno := C.tender_drop_on_signal(C.uint(uint32(keep)), C.uint(keep>>32)); errno != 0 {
 		return fmt.Errorf("handling signal %d: %w", int(Signal), syscall.Errno(errno))
+	}
+	return nil
+}
+
+// OneArena has malloc make no more arenas. It makes them for new threads, and
+// before it reads the number of CPUs from a file.
+func OneArena() error {
+	if C.tender_one_arena() == 0 {
+		return errors.New("malloc cannot be kept to one arena")
 	}
 	return nil
 }

@@ -1,8 +1,9 @@
 #define _GNU_SOURCE
-#include "drop.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -36,4 +37,9 @@ int tender_drop_on_signal(unsigned int keep_low, unsigned int keep_high)
 	kept[0].effective = kept[0].permitted = keep_low;
 	kept[1].effective = kept[1].permitted = keep_high;
 	return sigaction(34, &action, 0) == 0 ? 0 : errno;
+}
+
+int tender_one_arena(void)
+{
+	return mallopt(M_ARENA_MAX, 1);
 }
