@@ -230,7 +230,13 @@ func (d *devices) open(a attachment) error {
 	return nil
 }
 
-// Close closes all devices.
+// closeError says that devices were not closed well: writes may be lost,
+// however the guest has ended.
+type closeError struct{ error }
+
+func (e closeError) Unwrap() error { return e.error }
+
+// Close closes all devices. It fails with a closeError.
 func (d *devices) Close() error {
 	var errs []error
 	closeAll := func(name string, c io.Closer) {
@@ -244,5 +250,8 @@ func (d *devices) Close() error {
 	for name, dev := range d.block {
 		closeAll(name, dev)
 	}
-	return errors.Join(errs...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return closeError{errors.Join(errs...)}
 }

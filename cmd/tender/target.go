@@ -67,6 +67,7 @@ func (s stdio) end(err error) int {
 	var asked deathBySignal
 	var death *spt.SignalError
 	switch {
+	case errors.As(err, new(closeError)): // status 1, whatever else
 	case errors.As(err, &asked):
 		if s.own {
 			signal.Reset(asked.Signal)
