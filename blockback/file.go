@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,15 +31,26 @@ type File struct {
 
 var _ Device = (*File)(nil)
 
+// patience is how long storage may be in use by another. A guest that has just
+// been killed keeps its own until its memory is freed, and udev looks into
+// block devices that are new.
+const patience = 500 * time.Millisecond
+
 // OpenFile opens existing storage; it never creates or resizes any. Errors are
 // one line that names the path and says how to mend the matter.
 // Source: solo5-abi 5.1.
 func OpenFile(path string, opts Options) (*File, error) {
-	d, err := openFile(path, opts)
-	if err != nil {
-		return nil, fmt.Errorf("could not attach block device: %s: %w", path, err)
+	deadline := time.Now().Add(patience)
+	for {
+		d, err := openFile(path, opts)
+		switch {
+		case err == nil:
+			return d, nil
+		case !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EBUSY) || time.Now().After(deadline):
+			return nil, fmt.Errorf("could not attach block device: %s: %w", path, err)
+		}
+		time.Sleep(patience / 50)
 	}
-	return d, nil
 }
 
 func openFile(path string, opts Options) (*File, error) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,6 +54,20 @@ func TestFileLockOtherNames(t *testing.T) {
 	for _, name := range names {
 		check(t, open(t, name, Options{}).Close())
 	}
+}
+
+// Storage that is given up within moments is waited for.
+func TestFileLockReleased(t *testing.T) {
+	path := image(t, 512)
+	first := open(t, path, Options{})
+	closed := make(chan error)
+	go func() {
+		time.Sleep(patience / 5)
+		closed <- first.Close()
+	}()
+	second, err := OpenFile(path, Options{})
+	check(t, errors.Join(err, <-closed))
+	check(t, second.Close())
 }
 
 // Another node of a block device has a lock of its own; the claim of the
