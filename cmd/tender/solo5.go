@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"strings"
 	"syscall"
 
-	"os/signal"
-
 	"tender/abi"
 	"tender/image"
+	"tender/spt"
 )
 
 // solo5Tender is a tender of Solo5's, which this command is under its name:
@@ -49,6 +49,7 @@ func solo5(t solo5Tender, words []string, std stdio) int {
 	defer stop()
 	status, err := t.run(ctx, options, kernel, args, std)
 	var wrong *optionError
+	var death *spt.SignalError
 	switch {
 	case errors.As(err, &wrong):
 		if wrong.why != nil {
@@ -58,6 +59,8 @@ func solo5(t solo5Tender, words []string, std stdio) int {
 		return t.usage(std)
 	case errors.Is(err, errNotAttached):
 		return abi.ExitFailure
+	case errors.As(err, &death) && std.own:
+		return dieOf(death.Signal) // with the guest, which is the tender
 	case err != nil:
 		return std.end(err)
 	}
@@ -94,7 +97,7 @@ func (t solo5Tender) run(ctx context.Context, options []string, kernel string, a
 	if err := im.CheckTarget(t.target, t.version); err != nil {
 		return 0, err
 	}
-	o, err := t.parse(options, im.Manifest, std)
+	o, err := t.parse(options, im.Manifest)
 	if err != nil {
 		return 0, err
 	}

@@ -44,18 +44,17 @@ type optionError struct {
 func (e *optionError) Error() string { return "Invalid option: " + e.word }
 
 // parse reads options. Of repeated ones the last counts.
-func (t solo5Tender) parse(options []string, m image.Manifest, std stdio) (*solo5Run, error) {
+func (t solo5Tender) parse(options []string, m image.Manifest) (*solo5Run, error) {
 	o := &solo5Run{words: make(map[image.Device]string)}
 	for _, word := range options {
-		err := o.parse(word, t, m, std)
-		if err != nil {
+		if err := o.parse(word, t, m); err != nil {
 			return nil, err
 		}
 	}
 	return o, nil
 }
 
-func (o *solo5Run) parse(word string, t solo5Tender, m image.Manifest, std stdio) error {
+func (o *solo5Run) parse(word string, t solo5Tender, m image.Manifest) error {
 	if t.target == abi.TargetSPT && strings.HasPrefix(word, "--x-exec-heap") {
 		return o.set("--x-exec-heap", "", "")
 	}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"errors"
-	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -70,10 +68,7 @@ func (s stdio) end(err error) int {
 	case errors.As(err, new(closeError)): // status 1, whatever else
 	case errors.As(err, &asked):
 		if s.own {
-			signal.Reset(asked.Signal)
-			if unix.Kill(unix.Getpid(), asked.Signal) == nil {
-				time.Sleep(time.Second) // it is on its way
-			}
+			return dieOf(asked.Signal)
 		}
 		return 128 + int(asked.Signal)
 	case errors.As(err, &death):
