@@ -78,7 +78,7 @@ func coreHead(r *registers, signal unix.Signal, memBytes uint64) ([]byte, error)
 	for _, n := range []struct {
 		typ  elf.NType
 		desc any
-	}{{elf.NT_PRSTATUS, r.prstatus(signal)}, {elf.NT_FPREGSET, r.fpu.fxsave()}} {
+	}{{elf.NT_PRSTATUS, r.prstatus(signal)}, {elf.NT_FPREGSET, r.fpu.fxsaveState}} {
 		header := struct {
 			NameSize, DescSize, Type uint32
 			Name                     [8]byte

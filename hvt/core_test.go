@@ -67,13 +67,10 @@ func dump(t *testing.T, vm *VM) (string, CoreStats) {
 }
 
 func TestCoreLayout(t *testing.T) {
-	for what, got := range map[string]int{"prstatus": binary.Size(prstatus{}), "FXSAVE": len((&fpuState{}).fxsave())} {
-		if want := map[string]int{"prstatus": 336, "FXSAVE": 512}[what]; got != want {
-			t.Errorf("%s has %d bytes", what, got)
+	for want, v := range map[int]any{336: prstatus{}, 512: fxsaveState{}, 4096: xsaveState{}} {
+		if n := binary.Size(v); n != want {
+			t.Errorf("%T has %d bytes, want %d", v, n, want)
 		}
-	}
-	if n := binary.Size(fpuState{}); n != 416 {
-		t.Errorf("fpuState has %d bytes", n)
 	}
 }
 
@@ -174,9 +171,7 @@ type debuggee struct{ image, symbols string }
 func buildDebuggee(t *testing.T) debuggee {
 	t.Helper()
 	needKVM(t)
-	if _, err := exec.LookPath("gdb"); err != nil {
-		t.Skip("needs gdb: apt-get install gdb")
-	}
+	needGDB(t)
 	dir := t.TempDir()
 	d := debuggee{filepath.Join(dir, "debuggee.hvt"), filepath.Join(dir, "debuggee.elf")}
 	if _, err := toolchain.Build(t.Context(), toolchain.Options{Package: "./testdata/debuggee", Output: d.image, Debug: d.symbols}); err != nil {
@@ -204,6 +199,13 @@ func (d debuggee) start(t *testing.T, c Config, args ...string) *VM {
 		}
 	})
 	return vm
+}
+
+func needGDB(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("gdb"); err != nil {
+		t.Skip("needs gdb: apt-get install gdb")
+	}
 }
 
 // runGDB runs commands in batch mode and returns what it prints.

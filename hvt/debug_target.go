@@ -30,8 +30,8 @@ func (d *debugger) Registers() (gdb.Registers, error) {
 		Flags:   uint32(r.RFLAGS &^ rflagsTF), // it is ours
 		Segments: [6]uint32{uint32(s.CS.Selector), uint32(s.SS.Selector), uint32(s.DS.Selector),
 			uint32(s.ES.Selector), uint32(s.FS.Selector), uint32(s.GS.Selector)},
-		X87: [8]uint32{uint32(f.FCW), uint32(f.FSW), 0, uint32(f.LastIP >> 32), uint32(f.LastIP),
-			uint32(f.LastDP >> 32), uint32(f.LastDP), uint32(f.LastOpcode)},
+		X87: [8]uint32{uint32(f.FCW), uint32(f.FSW), 0, uint32(f.FIP >> 32), uint32(f.FIP),
+			uint32(f.FDP >> 32), uint32(f.FDP), uint32(f.FOP)},
 		XMM:    f.XMM,
 		MXCSR:  f.MXCSR,
 		FSBase: s.FS.Base,
@@ -39,7 +39,7 @@ func (d *debugger) Registers() (gdb.Registers, error) {
 	}
 	for i := range f.ST {
 		copy(g.ST[i][:], f.ST[i][:])
-		if f.FTWX>>i&1 == 0 {
+		if f.FTW>>i&1 == 0 {
 			g.X87[2] |= 3 << (2 * i) // empty
 		}
 	}
@@ -59,19 +59,20 @@ func (d *debugger) SetRegisters(g gdb.Registers) error {
 	r.RIP, r.RFLAGS = g.RIP, uint64(g.Flags)&^rflagsTF|rflagsFixed
 	r.special.FS.Base, r.special.GS.Base = g.FSBase, g.GSBase
 	f := &r.fpu
-	f.FCW, f.FSW, f.FTWX = uint16(g.X87[0]), uint16(g.X87[1]), 0
-	f.LastIP, f.LastDP = uint64(g.X87[3])<<32|uint64(g.X87[4]), uint64(g.X87[5])<<32|uint64(g.X87[6])
-	f.LastOpcode, f.XMM, f.MXCSR = uint16(g.X87[7]), g.XMM, g.MXCSR
+	f.FCW, f.FSW, f.FTW = uint16(g.X87[0]), uint16(g.X87[1]), 0
+	f.FIP, f.FDP = uint64(g.X87[3])<<32|uint64(g.X87[4]), uint64(g.X87[5])<<32|uint64(g.X87[6])
+	f.FOP, f.XMM, f.MXCSR = uint16(g.X87[7]), g.XMM, g.MXCSR
+	f.Present |= 1<<0 | 1<<1 // x87 and SSE
 	for i := range f.ST {
 		copy(f.ST[i][:], g.ST[i][:])
 		if g.X87[2]>>(2*i)&3 != 3 {
-			f.FTWX |= 1 << i
+			f.FTW |= 1 << i
 		}
 	}
 	if err := ioctl(c.fd, ioctlSetSregs, &r.special); err != nil {
 		return fmt.Errorf("cannot set the vCPU's special registers: %w", err)
 	}
-	if err := ioctl(c.fd, ioctlSetFPU, f); err != nil {
+	if err := ioctl(c.fd, ioctlSetXSave, f); err != nil {
 		return fmt.Errorf("cannot set the vCPU's floating-point registers: %w", err)
 	}
 	return c.setRegs(&r.Regs)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 )
 
 var (
@@ -37,7 +38,7 @@ func end(args int) int {
 		for answer != 0 {
 		}
 	case "sleep":
-		select {}
+		time.Sleep(time.Second)
 	case "breakpoint":
 		runtime.Breakpoint()
 	}
