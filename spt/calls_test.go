@@ -75,9 +75,8 @@ type attempt struct {
 // negative is the register that holds -1.
 const negative = ^uint64(0)
 
-// expiry is the address of a struct itimerspec with 1 ns, at the end of the
-// guest's data.
-const expiry = dataAt + 0x8000 - 32
+// expiry is the address of a struct itimerspec with 1 ns.
+const expiry = dataAt
 
 // allowed are calls for every rule.
 var allowed = []attempt{
@@ -103,8 +102,8 @@ var allowed = []attempt{
 
 // threeGuest is a guest of threeDevices that makes the calls.
 func threeGuest(calls ...attempt) *testGuest {
-	g := &testGuest{manifest: threeDevices, data: make([]byte, 0x8000)}
-	g.data[expiry-dataAt+24] = 1
+	g := &testGuest{manifest: threeDevices}
+	g.put([4]int64{3: 1})
 	for _, c := range calls {
 		g.call(c.number, c.args...)
 		if c.name != "exit_group" {

@@ -118,7 +118,9 @@ func (g *testGuest) image(t testing.TB) *image.Image {
 	copy(text, g.text)
 	copy(text[handlerAt-textAt:], g.handler)
 	data := make([]byte, 0x8000)
-	copy(data, g.data)
+	if copy(data, g.data) < len(g.data) {
+		t.Fatal("too much data for the guest")
+	}
 	spec := image.Spec{
 		Target: abi.TargetSPT, Version: abi.VersionSPT, Manifest: g.manifest, Entry: textAt, Tender: g.note,
 		Segments: []image.SegmentData{
