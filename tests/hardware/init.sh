@@ -21,7 +21,7 @@ ip link set lo up
 while read -r suite; do
 	cd "/suites/$suite" || continue
 	echo "@@ start $suite"
-	./test -test.v -test.run "$(cat /suites/run)" -test.timeout 8m </dev/null
+	./test -test.v -test.run "$(cat /suites/run)" -test.timeout 4m </dev/null
 	echo "@@ end $suite $?"
 done </suites/order
 echo "@@ done"

@@ -29,6 +29,7 @@ type suite struct {
 
 var suites = []suite{
 	{"hvt", "tender/hvt"},
+	{"spt", "tender/spt"},
 	{"conformance", "tender/tests/conformance"},
 	{"guests", "tender/tests/hardware/inside"},
 }
