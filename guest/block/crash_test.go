@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"maps"
 	"math/rand/v2"
@@ -43,9 +44,9 @@ func (h *history) check(t *testing.T, s *Store) {
 
 // After any number of crashes at any point, a store holds what it promises.
 func TestCrashes(t *testing.T) {
-	runs := 500
+	runs := 300
 	if testing.Short() {
-		runs = 200
+		runs = 50
 	}
 	for _, c := range []struct {
 		name   string
@@ -69,13 +70,11 @@ func crashes(t *testing.T, r *rand.Rand, synced, power bool) {
 	t.Helper()
 	size := []int{512, 1024, 4096}[r.IntN(3)]
 	slots := 2 + r.IntN(5)
-	record := r.IntN(4 * size)
+	record := r.IntN(3 * size)
 	d := newDisk(size, size*(1+slots*5))
 	d.rand, d.synced = r, synced
 	if r.IntN(2) == 0 {
-		for i := range d.cache { // what the device held before
-			d.cache[i] = byte(r.Uint32())
-		}
+		copy(d.cache, noise(r, len(d.cache))) // what the device held before
 		copy(d.stable, d.cache)
 	}
 	check(t, Format(d, record, slots))
@@ -94,14 +93,19 @@ func crashes(t *testing.T, r *rand.Rand, synced, power bool) {
 	}
 }
 
+func noise(r *rand.Rand, n int) []byte {
+	var p []byte
+	for len(p) < n {
+		p = binary.LittleEndian.AppendUint64(p, r.Uint64())
+	}
+	return p[:n]
+}
+
 // append stores records until the crash.
 func (h *history) append(t *testing.T, d *disk, s *Store, power bool) {
 	t.Helper()
 	for _, n := s.Range(); ; {
-		p := make([]byte, d.rand.IntN(s.RecordBytes()+1))
-		for i := range p {
-			p[i] = byte(d.rand.Uint32())
-		}
+		p := noise(d.rand, d.rand.IntN(s.RecordBytes()+1))
 		n++
 		h.tried[n] = append(h.tried[n], p)
 		if taken := n - uint64(s.Slots()); n > taken {
