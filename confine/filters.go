@@ -22,38 +22,43 @@ const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLON
 func (c Config) policy(self surroundings) seccomp.Policy {
 	p := guestCalls()
 	for _, fd := range self.Kernel {
+		if slices.Contains(slices.Concat(c.Output, c.Frames, c.Disks), fd) {
+			continue // it has rules below
+		}
 		p = append(p,
-			on("read", fd, "the Go runtime's eventfd, when its poller wakes; hvt's, when the guest kicks its network ring"),
-			on("write", fd, "the same eventfds, to wake the poller and to end the guest's wait or its ring"),
+			on("read", fd, "a kernel object", "the Go runtime's eventfd, when its poller wakes; hvt's, when the guest kicks its network ring"),
+			on("write", fd, "a kernel object", "the same eventfds, to wake the poller and to end the guest's wait or its ring"),
 		)
 	}
-	for _, fd := range c.Output {
-		p = append(p, on("write", fd, "the guest's console (1), messages (2)"))
+	for _, fd := range distinct(c.Output) {
+		p = append(p, on("write", fd, "stdout or stderr", "the guest's console, the tender's messages"))
 	}
-	for _, fd := range c.Frames {
+	for _, fd := range distinct(c.Frames) {
 		p = append(p,
-			on("read", fd, "a frame of a network device"),
-			on("write", fd, "a frame of a network device"),
+			on("read", fd, "a network device", "the guest takes a frame"),
+			on("write", fd, "a network device", "the guest sends a frame"),
 		)
 	}
-	for _, fd := range c.Disks {
+	for _, fd := range distinct(c.Disks) {
 		p = append(p,
-			on("pread64", fd, "blocks of a block device"),
-			on("fstat", fd, "whether the block device's file has shrunk or is gone"),
+			on("pread64", fd, "a block device", "the guest reads blocks"),
+			on("fstat", fd, "a block device", "whether the device's file has shrunk or is gone"),
 		)
 		if !slices.Contains(self.ReadOnly, fd) {
 			p = append(p,
-				on("pwrite64", fd, "blocks of a block device that is not read-only"),
-				on("fdatasync", fd, "what was written to it is stored when it is closed"),
+				on("pwrite64", fd, "a block device not read-only", "the guest writes blocks"),
+				on("fdatasync", fd, "a block device not read-only", "what was written to it is stored when it is closed"),
 			)
 		}
 	}
 	return slices.Concat(p, memoryCalls(), runtimeCalls(self.PID))
 }
 
-// on allows a call on a descriptor.
-func on(call string, fd int, why string) seccomp.Rule {
-	return seccomp.Rule{Call: call, Args: []seccomp.Cond{seccomp.Equal(0, uint64(fd), "")}, Why: why}
+func distinct(fds []int) []int { return slices.Compact(slices.Sorted(slices.Values(fds))) }
+
+// on allows a call on a descriptor, of what is said.
+func on(call string, fd int, of, why string) seccomp.Rule {
+	return seccomp.Rule{Call: call, Args: []seccomp.Cond{seccomp.Equal(0, uint64(fd), of)}, Why: why}
 }
 
 // guestCalls run the guest.

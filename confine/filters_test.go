@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tender/seccomp"
+	"tender/seccomp/seccomptest"
 )
 
 // Every call that the filter allows can be made.
@@ -97,6 +98,20 @@ func TestRefused(t *testing.T) {
 	}
 	if runtime.GOARCH != "amd64" {
 		t.Error("the numbers of KVM's requests are amd64's")
+	}
+}
+
+func TestDocument(t *testing.T) {
+	p := childConfig.policy(surroundings{PID: 4711, Kernel: []int{10, 11}, ReadOnly: []int{readOnlyFD}})
+	seccomptest.CheckDocument(t, "../docs/seccomp.md", "hvt", p)
+}
+
+// Descriptors that are named more than once do not make rules that overlap.
+func TestDescriptorsTwice(t *testing.T) {
+	c := Config{Output: []int{1, 2, 1}, Frames: []int{7, 7}, Disks: []int{8, 8}}
+	p := c.policy(surroundings{PID: 1, Kernel: []int{1, 5, 7}})
+	if _, err := p.Compile(); err != nil && err != seccomp.ErrUnavailable {
+		t.Error(err)
 	}
 }
 

@@ -100,6 +100,7 @@ func TestSolo5Messages(t *testing.T) {
 	hvt := file("good.hvt", good)
 	net := file("net.hvt", withDevices(netDevice("n")).bytes(t))
 	disk := file("disk.hvt", withDevices(blockDevice("d")).bytes(t))
+	nets := file("nets.hvt", withDevices(netDevice("n"), netDevice("m")).bytes(t))
 	both := file("both.hvt", withDevices(netDevice("n"), blockDevice("d")).bytes(t))
 	spt := new(process).call(unix.SYS_EXIT_GROUP, 0).file(t)
 	half, ok := file("half", make([]byte, 700)), file("ok", make([]byte, 1<<20))
@@ -141,6 +142,7 @@ func TestSolo5Messages(t *testing.T) {
 		{"--net-mac:n=02:00:00:00:00:01 " + net, []string{"Device 'n' of type NET_BASIC declared but not attached.\n"}, false},
 		{net, []string{"solo5-hvt: Device 'n' of type NET_BASIC declared but not attached.\n", "solo5-hvt: All declared devices must be attached. See --help for syntax.\n"}, false},
 		{both, []string{"Device 'n' of type NET_BASIC declared", "Device 'd' of type BLOCK_BASIC declared", "All declared devices"}, false},
+		{"--net:n=tap0 --net:m=tap0 " + nets, []string{"tap0 is given for the network devices \"n\" and \"m\""}, false},
 		{"--block:d=" + none + " " + disk, []string{"d: No such file"}, false},
 		{"--block:d=" + half + " " + disk, []string{"d: Backing storage size must be block aligned (512 bytes)"}, false},
 		{"--block:d=" + file("empty", nil) + " " + disk, []string{"d: Backing storage must be at least 1 block"}, false},

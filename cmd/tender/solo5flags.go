@@ -143,7 +143,7 @@ func (o *solo5Run) attachAll(m image.Manifest, std stdio) (all []attachment, err
 		std.say("All declared devices must be attached. See --help for syntax.")
 		return nil, err
 	}
-	return all, nil
+	return all, checkShared(all)
 }
 
 // open opens all backings or none. A failure is reported in the stock
