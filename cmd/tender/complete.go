@@ -56,7 +56,7 @@ func completeRun(_ *cobra.Command, args []string, word string) ([]string, cobra.
 		return completeOption(word), cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 	}
 	if len(args) > 0 {
-		if opt, _, _, hasValue, err := splitOption(args[len(args)-1]); err == nil && opt.value != "" && !hasValue {
+		if opt, _, _, hasValue, err := splitOption(args[len(args)-1]); err == nil && opt.value != "" && !hasValue && !opt.optional() {
 			return optionValues(opt.flag, word), cobra.ShellCompDirectiveDefault
 		}
 	}

@@ -18,11 +18,11 @@ import (
 // launch makes a machine of an image, its options and devices, confines the
 // process and runs the guest; it returns the guest's exit status.
 func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *devices, std stdio) (int, error) {
-	m, err := newMachine(im, opts, devs, std)
+	m, err := newMachine(ctx, im, opts, devs, std)
 	if err != nil {
 		return 0, err
 	}
-	if std.own && !opts.unconfined && !opts.process {
+	if std.own && !opts.unconfined && !opts.process && !opts.debugged() {
 		if err := confine.Apply(devs.confinement(std, opts.user)); err != nil {
 			return 0, errors.Join(err, m.Close())
 		}
@@ -33,6 +33,9 @@ func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *device
 		std.say("%v", context.Cause(ctx))
 		os.Exit(abi.ExitFailure)
 	}
+	if vm, ok := m.(*hvt.VM); ok && opts.wantsCore(status, err) {
+		dumpCore(vm, opts.coreDir, std)
+	}
 	if opts.process {
 		err = processEnd(err)
 	}
@@ -40,7 +43,7 @@ func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *device
 }
 
 // newMachine builds the machine the image is for.
-func newMachine(im *image.Image, opts *runOptions, devs *devices, std stdio) (machine.Machine, error) {
+func newMachine(ctx context.Context, im *image.Image, opts *runOptions, devs *devices, std stdio) (machine.Machine, error) {
 	c := machine.Config{
 		Image:    im,
 		Args:     opts.args,
@@ -53,7 +56,15 @@ func newMachine(im *image.Image, opts *runOptions, devs *devices, std stdio) (ma
 	if opts.process {
 		return newProcess(c, opts)
 	}
-	return hvt.New(hvt.Config{Config: c, Start: opts.start})
+	gdb, err := opts.prepareDebug(ctx, std)
+	if err != nil {
+		return nil, err
+	}
+	vm, err := hvt.New(hvt.Config{Config: c, Start: opts.start, GDB: gdb})
+	if err != nil && gdb != nil {
+		gdb.Close()
+	}
+	return vm, err
 }
 
 // confinement is what a confined tender goes on to use.

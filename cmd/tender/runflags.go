@@ -18,7 +18,7 @@ import (
 // parser.
 type runOption struct {
 	flag   string
-	value  string // what stands for the value; "" for none
+	value  string // what stands for the value, in brackets if it may be left out; "" for none
 	device naming
 	help   string
 }
@@ -45,6 +45,8 @@ var runOptionTable = []runOption{
 	{"--x-exec-heap", "", unnamed, "make heap and stack of an spt guest executable"},
 	{"--strict-solo5", "", unnamed, "give the guest Solo5's contract only: kernel mode, and none of our extensions"},
 	{"--user", "USER", unnamed, "become this user before the guest starts (NAME, NAME:GID, UID:GID)"},
+	{"--gdb", "[ADDR]", unnamed, "wait for gdb at ADDR and start the guest under it (default 127.0.0.1:1234, this machine only)"},
+	{"--dumpcore", "DIR", unnamed, "write a core file to the folder DIR if the guest aborts or crashes"},
 	{"--no-confine", "", unnamed, "keep privileges and system calls the guest does not need, to debug tender itself"},
 	{"--help", "", unnamed, "show this help"},
 	{"--version", "", unnamed, "show the versions of tender and of the ABI"},
@@ -53,7 +55,10 @@ var runOptionTable = []runOption{
 // forms are the ways to write the option.
 func (o runOption) forms() []string {
 	value := ""
-	if o.value != "" {
+	switch {
+	case o.optional():
+		value = "[=" + o.value[1:]
+	case o.value != "":
 		value = "=" + o.value
 	}
 	switch o.device {
@@ -64,6 +69,9 @@ func (o runOption) forms() []string {
 	}
 	return []string{o.flag + value}
 }
+
+// optional says whether the value may be left out.
+func (o runOption) optional() bool { return strings.HasPrefix(o.value, "[") }
 
 // runOptions are the options of `tender run`, with what stands behind them.
 type runOptions struct {
@@ -80,6 +88,8 @@ type runOptions struct {
 	process       bool // run under spt
 	execHeap      bool
 	user          *confine.User // nil if not given
+	gdb           string        // where to wait for gdb, "" if not given
+	coreDir       string        // where to leave core files, "" if not given
 	unconfined    bool
 	image         string // "" if there is none
 	args          []string
@@ -129,7 +139,7 @@ func parseRun(words []string) (o runOptions, err error) {
 			keep(e)
 			continue
 		}
-		if opt.value != "" && !hasValue {
+		if opt.value != "" && !hasValue && !opt.optional() {
 			if len(words) == 0 || strings.HasPrefix(words[0], "-") {
 				keep(fmt.Errorf("%s has no value: write %s", word, strings.Join(opt.forms(), " or ")))
 				continue
@@ -148,6 +158,9 @@ func parseRun(words []string) (o runOptions, err error) {
 	}
 	if o.user != nil && o.unconfined {
 		keep(errors.New("--user and --no-confine exclude each other: drop one"))
+	}
+	if o.user != nil && o.debugged() {
+		keep(errors.New("--user excludes --gdb and --dumpcore: drop it, and start tender as that user"))
 	}
 	return o, err
 }
@@ -213,6 +226,10 @@ func (o *runOptions) set(flag, name, value string) (err error) {
 		o.unconfined = true
 	case "--user":
 		o.user, err = parseUser(value)
+	case "--gdb":
+		o.gdb, err = parseGDB(value)
+	case "--dumpcore":
+		o.coreDir = value
 	case "--mem":
 		o.memBytes, err = parseMem(value)
 	case "--start":

@@ -26,6 +26,8 @@ func (o *runOptions) checkTarget(im *image.Image) error {
 	switch {
 	case o.start != hvt.StartAuto:
 		return errors.New("--start is for hvt guests, this one runs as a process: drop the option")
+	case o.debugged():
+		return errors.New("--gdb and --dumpcore are for hvt guests, this one runs as a process: drop the option, and use gdb -p and the host's core files")
 	case o.user != nil:
 		return errors.New("--user is for hvt guests, this one runs as a process without any rights: drop the option, or start tender as that user")
 	}
