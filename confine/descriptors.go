@@ -50,7 +50,11 @@ func anonymous() ([]int, error) {
 		fds[i].Fd = int32(i)
 	}
 	// One call that tells which are open.
-	if _, err := unix.Poll(fds, 0); err != nil {
+	_, err := unix.Poll(fds, 0)
+	for err == unix.EINTR {
+		_, err = unix.Poll(fds, 0)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("looking for open descriptors: %w", err)
 	}
 	var found []int

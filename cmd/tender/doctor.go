@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tender/hvt"
+	"tender/seccomp"
 	"tender/toolchain"
 )
 
@@ -88,10 +89,21 @@ const (
 	kernelMode  = "kernel mode"
 	tunDevice   = "/dev/net/tun"
 	goToolchain = "Go toolchain"
+	filters     = "confinement"
 )
 
 func examine() []finding {
-	return append(examineKVM(), examineTUN(), examineGo())
+	return append(examineKVM(), examineTUN(), examineFilters(), examineGo())
+}
+
+func examineFilters() finding {
+	if _, err := (seccomp.Policy{{Call: "write"}}).Compile(); err != nil {
+		return finding{filters, false, fmt.Sprintf("no system-call filters (%v); until then spt guests do not run, and others with --no-confine only", err)}
+	}
+	if err := unix.Prctl(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err != nil {
+		return finding{filters, false, "the kernel has no system-call filters: use one with CONFIG_SECCOMP_FILTER"}
+	}
+	return finding{filters, true, "tender and spt guests have system-call filters"}
 }
 
 func examineKVM() []finding {

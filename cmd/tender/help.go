@@ -39,11 +39,16 @@ func runHelp() string {
 			fmt.Fprintf(&b, "  %-12s%s\n", c.Name(), c.Short)
 		}
 	}
-	b.WriteString("\n" + exitStatuses + "\nA file that has the name of a command is run by tender run NAME or tender ./NAME.\ntender help COMMAND tells more.\n")
+	b.WriteString("\n" + exitStatuses + "\n" + solo5Names + "\nA file that has the name of a command is run by tender run NAME or tender ./NAME.\ntender help COMMAND tells more.\n")
 	return b.String()
 }
 
 const exitStatuses = `Exit status:
   The guest's own; 1 if tender cannot run it or has to end it; 255 if it
   aborted.
+`
+
+const solo5Names = `Other names:
+  Started by a link called solo5-hvt, solo5-spt or solo5-elftool, it is that
+  program of Solo5, options, messages and exit statuses included.
 `

@@ -46,9 +46,16 @@ func manPage(root *cobra.Command) string {
 		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(e.line), roff(e.does))
 	}
 	section("EXIT STATUS")
-	_, text, _ := strings.Cut(exitStatuses, "\n")
-	b.WriteString(roff(strings.Join(strings.Fields(text), " ")) + "\n")
+	b.WriteString(manText(exitStatuses))
+	section("OTHER NAMES")
+	b.WriteString(manText(solo5Names))
 	return b.String()
+}
+
+// manText is a text of the help without its heading.
+func manText(text string) string {
+	_, text, _ = strings.Cut(text, "\n")
+	return roff(strings.Join(strings.Fields(text), " ")) + "\n"
 }
 
 func manCommand(b *strings.Builder, c *cobra.Command) {
