@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -24,7 +25,7 @@ func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *device
 	}
 	if std.own && !opts.unconfined && !opts.process && !opts.debugged() {
 		if err := confine.Apply(devs.confinement(std, opts.user)); err != nil {
-			return 0, errors.Join(err, m.Close())
+			return 0, errors.Join(fmt.Errorf("%w; or run it with --no-confine", err), m.Close())
 		}
 	}
 	status, err := runMachine(ctx, m)
