@@ -47,7 +47,11 @@ func killAgainAndAgain(t *testing.T, rounds int, start []string, path string, ar
 	var last uint64 // acknowledged
 	cut := 0
 	for round := range rounds {
-		out := killed(t, start, args, time.Duration(r.IntN(60_000))*time.Microsecond)
+		lines := r.IntN(30)
+		if round%5 == 0 {
+			lines = 0 // while it starts, perhaps
+		}
+		out := killed(t, start, args, lines, time.Duration(r.IntN(10_000))*time.Microsecond)
 		if strings.Contains(out, "ledger: boot") { // otherwise it was killed before
 			found := foundLast(t, out)
 			if found != last && found != last+1 {
@@ -65,22 +69,45 @@ func killAgainAndAgain(t *testing.T, rounds int, start []string, path string, ar
 	t.Logf("%d rounds, %d entries, an append cut short was found %d times", rounds, foundLast(t, end.out), cut)
 }
 
-// killed is the output of a ledger that appends until its tender is killed
-// after a time.
-func killed(t *testing.T, start, args []string, after time.Duration) string {
+// killed is the output of a ledger that appends until its tender is killed,
+// some time after it has printed some lines.
+func killed(t *testing.T, start, args []string, lines int, after time.Duration) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 	defer cancel()
 	cmd := command(ctx, t, ledger, start, append(args, "--append=-1")...)
-	var out, msg bytes.Buffer
+	out := lineCounter{left: lines, reached: make(chan struct{})}
+	var msg bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &msg
 	check(t, cmd.Start())
+	if lines > 0 {
+		select {
+		case <-out.reached:
+		case <-ctx.Done():
+		}
+	}
 	time.Sleep(after)
 	check(t, cmd.Process.Kill())
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.Exited() || msg.Len() > 0 {
-		t.Fatalf("%v, stdout %q, stderr %q", err, &out, &msg)
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.Exited() || msg.Len() > 0 || ctx.Err() != nil {
+		t.Fatalf("%v, %v, stdout %q, stderr %q", err, ctx.Err(), out.text.String(), &msg)
 	}
-	return out.String()
+	return out.text.String()
+}
+
+// lineCounter collects output, and tells when it has some lines.
+type lineCounter struct {
+	text    bytes.Buffer
+	left    int
+	reached chan struct{}
+}
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	if n := bytes.Count(p, []byte{'\n'}); c.left > 0 {
+		if c.left -= n; c.left <= 0 {
+			close(c.reached)
+		}
+	}
+	return c.text.Write(p)
 }
 
 // acknowledged is the last entry that a ledger says it has stored.
