@@ -58,8 +58,6 @@ func TestConfinedRun(t *testing.T) {
 		"--user=4711":                      "no user",
 		"--user=root":                      "root",
 		"--user=4711:4712 --no-confine":    "exclude each other",
-		"--user=4711:4712 --gdb":           "exclude each other",
-		"--dumpcore=/tmp --user=4711:4712": "exclude each other",
 		"--user=nobody-of-this-name-there": "no user",
 	} {
 		got := finish(t, tenderCommand(t, append(strings.Fields(options), spin)...))

@@ -156,8 +156,8 @@ func parseRun(words []string) (o runOptions, err error) {
 	} else if !o.help && !o.version {
 		keep(errors.New("no IMAGE: write tender [options] IMAGE [arguments], tender --help has examples"))
 	}
-	if o.user != nil && (o.unconfined || o.debugged()) {
-		keep(errors.New("--user and --no-confine, --gdb or --dumpcore exclude each other: drop one"))
+	if o.user != nil && o.unconfined {
+		keep(errors.New("--user and --no-confine exclude each other: drop one"))
 	}
 	if o.user != nil && o.debugged() {
 		keep(errors.New("--user excludes --gdb and --dumpcore: drop it, and start tender as that user"))
