@@ -196,9 +196,12 @@ func sysWrite(fd, buf, n uintptr) int64 {
 	return eINVAL
 }
 
-// sysTransfer is pread and pwrite of whole blocks; one block per hypercall,
-// as the contract wants. A write beyond the end writes nothing, since os.File
-// could not tell the program how much of it was done.
+// sysTransfer is pread and pwrite of whole blocks. A write beyond the end
+// writes nothing, since os.File could not tell the program how much of it was
+// done. The contract promises one block per call, and the filter of spt allows
+// no more; but an hvt tender takes any number, and an exit costs far more than
+// a block. So all is tried at once there, and block by block to find out how
+// far it goes if that fails.
 func sysTransfer(write bool, fd, buf, n, offset uintptr) int64 {
 	f := fileAt(fd)
 	if f == nil {
@@ -217,6 +220,9 @@ func sysTransfer(write bool, fd, buf, n, offset uintptr) int64 {
 			return eNOSPC
 		}
 		n = left - left%size
+	}
+	if !onSPT && n > size && hostBlock(write, f.handle, offset, buf, n) == abi.ResultOK {
+		return int64(n)
 	}
 	done := uintptr(0)
 	for ; done < n; done += size {
