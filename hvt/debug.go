@@ -109,6 +109,9 @@ func (d *debugger) proceed(ctx context.Context) (*gdb.Stop, error) {
 		case done:
 			return nil, nil
 		case err == nil:
+			if d.stepping && kvm.ExitType(d.vm.vcpu.run.ExitReason) == kvm.EXITIO {
+				return d.steppedOver()
+			}
 			continue
 		case err == errInterrupted || err == errStopped:
 			d.vm.calm()
@@ -138,6 +141,25 @@ func (d *debugger) proceed(ctx context.Context) (*gdb.Stop, error) {
 			return &gdb.Stop{Signal: gdb.SIGSEGV, Text: g.Detail + "\n"}, err
 		}
 	}
+}
+
+// steppedOver ends a step over a hypercall, of which not every KVM tells. One
+// that does has an exception waiting, which is dropped.
+func (d *debugger) steppedOver() (*gdb.Stop, error) {
+	if err := d.vm.settle(); err != nil {
+		return nil, err
+	}
+	events := new(vcpuEvents)
+	if err := ioctl(d.vm.vcpu.fd, ioctlGetVCPUEvents, events); err != nil {
+		return nil, fmt.Errorf("KVM_GET_VCPU_EVENTS: %w", err)
+	}
+	if events.injected != 0 || events.pending != 0 {
+		events.injected, events.pending = 0, 0
+		if err := ioctl(d.vm.vcpu.fd, ioctlSetVCPUEvents, events); err != nil {
+			return nil, fmt.Errorf("KVM_SET_VCPU_EVENTS: %w", err)
+		}
+	}
+	return &gdb.Stop{Signal: gdb.SIGTRAP}, nil
 }
 
 // interrupted is the stop that gdb asks for, nil if the guest is in the stub:
@@ -356,8 +378,9 @@ func (vm *VM) settle() error {
 	requestExit(vm.vcpu.mapping)
 	errno := enter(vm.vcpu.fd)
 	vm.calm()
-	if errno != unix.EINTR {
-		return fmt.Errorf("KVM_RUN: %w, not an interrupt", errno)
+	stepped := errno == 0 && kvm.ExitType(vm.vcpu.run.ExitReason) == kvm.EXITDEBUG
+	if errno != unix.EINTR && !stepped {
+		return fmt.Errorf("KVM_RUN: result %d in place of an interrupt", int(errno))
 	}
 	return nil
 }

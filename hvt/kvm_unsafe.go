@@ -22,6 +22,8 @@ var (
 	ioctlSetSregs            = kvm.IIOW(0x84, unsafe.Sizeof(kvm.Sregs{}))
 	ioctlGetXSave            = kvm.IIOR(0xa4, unsafe.Sizeof(xsaveState{}))
 	ioctlSetXSave            = kvm.IIOW(0xa5, unsafe.Sizeof(xsaveState{}))
+	ioctlGetVCPUEvents       = kvm.IIOR(0x9f, unsafe.Sizeof(vcpuEvents{}))
+	ioctlSetVCPUEvents       = kvm.IIOW(0xa0, unsafe.Sizeof(vcpuEvents{}))
 	ioctlSetGuestDebug       = kvm.IIOW(0x9b, unsafe.Sizeof(guestDebug{}))
 	ioctlSetCPUID2           = kvm.IIOW(0x90, 8)
 	ioctlSetXCRS             = kvm.IIOW(0xa7, unsafe.Sizeof(kvm.XCRS{}))
@@ -32,6 +34,15 @@ type cpuidTable struct {
 	n       uint32
 	_       uint32
 	entries [256]kvm.CPUIDEntry2
+}
+
+// vcpuEvents is struct kvm_vcpu_events, of which only the exception that is
+// on its way to the guest matters here.
+type vcpuEvents struct {
+	injected uint8
+	_        [2]uint8
+	pending  uint8
+	_        [60]uint8
 }
 
 // guestDebug is struct kvm_guest_debug: what to stop a guest for, by DR0 to DR7.
