@@ -192,6 +192,7 @@ type badDisk struct {
 func (d badDisk) FD() int { return -1 }
 
 func TestBadDevices(t *testing.T) {
+	needFilters(t)
 	r := newRig(t)
 	im := threeGuest().image(t)
 	blocking, err := os.Open("/dev/zero")

@@ -148,6 +148,14 @@ func readImage(t testing.TB, spec image.Spec) *image.Image {
 	return im
 }
 
+// needFilters skips the test in a program built without cgo.
+func needFilters(t testing.TB) {
+	t.Helper()
+	if _, err := (seccomp.Policy{{Call: "read"}}).Compile(); errors.Is(err, seccomp.ErrUnavailable) {
+		t.Skip(err)
+	}
+}
+
 // start makes a process of the guest that the test closes.
 func start(t testing.TB, g *testGuest, c Config) *Process {
 	t.Helper()
@@ -157,10 +165,8 @@ func start(t testing.TB, g *testGuest, c Config) *Process {
 	if c.MemBytes == 0 {
 		c.MemBytes = testMem
 	}
+	needFilters(t)
 	p, err := New(c)
-	if errors.Is(err, seccomp.ErrUnavailable) {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}

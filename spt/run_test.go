@@ -297,6 +297,7 @@ func sleepForEver() {
 
 // The guest ends with its tender, however that ends.
 func TestTenderDies(t *testing.T) {
+	needFilters(t)
 	for _, signal := range []unix.Signal{unix.SIGKILL, unix.SIGTERM} {
 		cmd := exec.Command(os.Args[0], "-test.run=^$")
 		cmd.Env = append(os.Environ(), "SPT_TEST_SLEEP=1")
@@ -357,6 +358,7 @@ func memfds(t *testing.T) int {
 // Guests that end in every way leave no descriptor, mapping, goroutine or
 // process.
 func TestLeaks(t *testing.T) {
+	needFilters(t)
 	once := func() {
 		for _, g := range []*testGuest{(&testGuest{}).puts("hello").exit(0), (&testGuest{}).op(0x0f, 0x0b), spinning(), sleeping()} {
 			for _, console := range []*failingWriter{nil, {room: 3}, {room: 100}} {

@@ -123,6 +123,7 @@ func TestMemoryRules(t *testing.T) {
 }
 
 func TestBadConfig(t *testing.T) {
+	needFilters(t)
 	im := (&testGuest{}).image(t)
 	note := func(n abi.TenderNote) Config {
 		n.Version, n.Flags = abi.TenderNoteVersion, n.Flags|abi.FlagSPT
@@ -156,6 +157,7 @@ func TestBadConfig(t *testing.T) {
 // A kernel that does not promise memory it has not got says so before the
 // guest starts.
 func TestRefusedMemory(t *testing.T) {
+	needFilters(t)
 	mode, err := os.ReadFile("/proc/sys/vm/overcommit_memory")
 	if err != nil || string(mode) == "1\n" {
 		t.Skipf("vm.overcommit_memory is %q, %v: this kernel promises any amount", mode, err)
@@ -173,6 +175,7 @@ func TestTargets(t *testing.T) {
 }
 
 func TestRunOnce(t *testing.T) {
+	needFilters(t)
 	g := &testGuest{}
 	g.exit(3)
 	p, err := New(args(machine.Config{Image: g.image(t), MemBytes: testMem}))
