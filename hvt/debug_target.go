@@ -161,11 +161,14 @@ func (d *debugger) ClearBreak(b gdb.Break) error {
 	return nil
 }
 
-// setHardware takes a debug register. Where KVM is software, they do nothing
-// at CPL 3, and at CPL 0 only instructions are watched; x86 has none for reads
-// alone.
+// setHardware takes a debug register, if they work here; x86 has none for
+// reads alone.
 func (d *debugger) setHardware(b gdb.Break) error {
-	if native, err := nativeKernelMode(); err != nil || !native && (d.vm.mode == StartUser || b.Kind != gdb.Hardware) || b.Kind == gdb.Read {
+	can, err := debugRegistersFor(d.vm.mode)
+	if err != nil {
+		return err
+	}
+	if b.Kind == gdb.Read || b.Kind == gdb.Hardware && !can.execute || b.Kind != gdb.Hardware && !can.watch {
 		return gdb.ErrNotSupported
 	}
 	if b.Kind != gdb.Hardware && (b.Size != 1 && b.Size != 2 && b.Size != 4 && b.Size != 8 || b.Addr%b.Size != 0) {

@@ -179,22 +179,22 @@ func TestGDBBreach(t *testing.T) {
 // Hardware breakpoints and watchpoints, as far as this KVM has them.
 func TestGDBHardware(t *testing.T) {
 	needKVM(t)
-	native, err := nativeKernelMode()
-	if err != nil {
-		t.Fatal(err)
-	}
 	inBothModes(t, func(t *testing.T, mode Start) {
+		can, err := debugRegistersFor(mode)
+		if err != nil {
+			t.Fatal(err)
+		}
 		g := &testGuest{}
 		g.op(0x90, 0x90).store(heapAt, 7).op(0x90).halt(3)
 		create := func(conn net.Conn) *VM { return start(t, g, Config{Start: mode, GDB: conn}) }
 		s := underGDB(t, "", create, "hbreak *0x100001", "continue", "delete", "continue")
-		if native || mode == StartKernel {
+		if can.execute {
 			mustContain(t, s.output, "Breakpoint 1, 0x0000000000100001", "exited with code 03")
 		} else {
 			mustContain(t, s.output, "Could not insert hardware breakpoint")
 		}
 		s = underGDB(t, "", create, "set can-use-hw-watchpoints 1", fmt.Sprintf("watch *(int*)%#x", heapAt), "continue", "delete", "continue")
-		if native {
+		if can.watch {
 			mustContain(t, s.output, "atchpoint 1:", "New value = 7", "exited with code 03")
 		} else {
 			mustContain(t, s.output, "Could not insert hardware watchpoint")

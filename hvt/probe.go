@@ -52,11 +52,12 @@ var probeCode = []byte{
 const (
 	probeEntry   = abi.MinLoadAddr
 	probeArgs    = probeEntry + abi.PageSize
+	probeMem     = abi.HVTMemGranularity
 	probeTimeout = time.Second
 )
 
-// runsSSE says whether a guest that starts like this gets through probeCode.
-func runsSSE(start Start) (bool, error) {
+// probeVM is a guest of a few instructions.
+func probeVM(code []byte, start Start) (*VM, error) {
 	var file bytes.Buffer
 	err := image.Write(&file, image.Spec{
 		Target:  abi.TargetHVT,
@@ -64,17 +65,22 @@ func runsSSE(start Start) (bool, error) {
 		Entry:   probeEntry,
 		Tender:  &abi.TenderNote{Version: abi.TenderNoteVersion, Flags: abi.FlagUserStart, FaultEntry: probeEntry},
 		Segments: []image.SegmentData{{
-			Vaddr: probeEntry, Memsz: uint64(len(probeCode)), Align: abi.PageSize, Flags: elf.PF_R | elf.PF_X, Data: probeCode,
+			Vaddr: probeEntry, Memsz: uint64(len(code)), Align: abi.PageSize, Flags: elf.PF_R | elf.PF_X, Data: code,
 		}},
 	})
 	if err != nil {
-		return false, fmt.Errorf("probing /dev/kvm: %w", err)
+		return nil, err
 	}
 	im, err := image.Read(bytes.NewReader(file.Bytes()), "probe")
 	if err != nil {
-		return false, fmt.Errorf("probing /dev/kvm: %w", err)
+		return nil, err
 	}
-	vm, err := build(Config{Config: machine.Config{Image: im, MemBytes: abi.HVTMemGranularity}, Start: start})
+	return build(Config{Config: machine.Config{Image: im, MemBytes: probeMem}, Start: start})
+}
+
+// runsSSE says whether a guest that starts like this gets through probeCode.
+func runsSSE(start Start) (bool, error) {
+	vm, err := probeVM(probeCode, start)
 	if errors.Is(err, errNoUserMode) {
 		return false, nil
 	}
