@@ -80,8 +80,8 @@ func (p *program) of(t testing.TB) string {
 
 func command(pkg string) func(string) error {
 	return func(output string) error {
-		cmd := exec.Command("go", "build", "-tags=netgo,osusergo", "-o", output, pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd := exec.Command("go", "build", "-tags=netgo,osusergo", "-ldflags=-linkmode=external -extldflags=-static", "-o", output, pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // for libseccomp
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
