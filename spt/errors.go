@@ -39,7 +39,7 @@ func meaning(signal syscall.Signal) string {
 	case unix.SIGTRAP:
 		return "crashed: breakpoint"
 	case unix.SIGPIPE:
-		return "ended, since nobody reads its output"
+		return "ended by writing to a console or socket that nobody reads"
 	case unix.SIGKILL:
 		return "killed; if nobody did, the host ran out of memory"
 	}
