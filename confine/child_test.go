@@ -89,10 +89,6 @@ func (a act) do() {
 	os.Exit(childDone)
 }
 
-// special are the calls that makeCalls cannot make just so: useThreads and
-// the end of the process make them.
-var special = []string{"clone", "exit", "exit_group", "rt_sigreturn", "ppoll"}
-
 // numbers are those of the calls of a policy, taken before it is in force.
 func numbers(p seccomp.Policy) map[string]uintptr {
 	found := make(map[string]uintptr)
@@ -108,7 +104,8 @@ func numbers(p seccomp.Policy) map[string]uintptr {
 }
 
 // makeCalls makes every call that a policy allows, with arguments that the
-// kernel refuses or that have no effect.
+// kernel refuses or that have no effect. useThreads and the end of the process
+// make those that cannot be made just so.
 func makeCalls(p seccomp.Policy) {
 	number := numbers(p)
 	for _, r := range p {
