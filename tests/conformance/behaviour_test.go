@@ -129,6 +129,15 @@ func (want end) compare(t testing.TB, got outcome) {
 	}
 }
 
+// An operator may weaken an spt guest, and is warned.
+func TestExecutableHeap(t *testing.T) {
+	need(t, "spt")
+	got := run(t, "--mem=4", "--x-exec-heap", guest(t, "execheap", "spt"))
+	if got.status != 0 || got.out != survived.out || !strings.HasPrefix(got.err, "tender: ") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // The boot info, and the state at entry, for sizes of memory.
 func TestBoot(t *testing.T) {
 	onEach(t, func(t *testing.T, target string) {

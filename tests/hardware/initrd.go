@@ -25,13 +25,15 @@ var initScript []byte
 type suite struct {
 	name string
 	pkg  string
+	// document is a file of the module's docs folder that the tests read.
+	document string
 }
 
 var suites = []suite{
-	{"hvt", "tender/hvt"},
-	{"spt", "tender/spt"},
-	{"conformance", "tender/tests/conformance"},
-	{"guests", "tender/tests/hardware/inside"},
+	{name: "hvt", pkg: "tender/hvt"},
+	{name: "spt", pkg: "tender/spt", document: "seccomp.md"},
+	{name: "conformance", pkg: "tender/tests/conformance"},
+	{name: "guests", pkg: "tender/tests/hardware/inside"},
 }
 
 // payload is what the machine is given.
@@ -66,6 +68,9 @@ func makeInitrd(ctx context.Context, dir string, p payload) (string, error) {
 			return "", err
 		}
 		a.copy("suites/"+s.name+"/test", test, 0o755)
+		if s.document != "" {
+			a.copy("suites/docs/"+s.document, filepath.Join("docs", s.document), 0o644)
+		}
 		fmt.Fprintln(&order, s.name)
 	}
 	a.file("suites/order", order.Bytes(), 0o644)
