@@ -19,11 +19,12 @@ import (
 
 const pageMask = abi.PageSize - 1
 
-// Sizes of the ELF64 structs, and the headers there is room for.
+// Sizes of the ELF64 structs, and the program headers that every kernel takes:
+// older ones, Debian's 6.1 among them, want them to fit a page.
 const (
 	headerSize = 64
 	progSize   = 56
-	maxProgs   = (abi.SPTMemBase - headerSize) / progSize
+	maxProgs   = abi.PageSize / progSize
 )
 
 // layout is the segments of a picture: boot info and the memory behind it, the

@@ -139,7 +139,7 @@ func TestManySegments(t *testing.T) {
 		return spec
 	}
 	const most = (maxProgs - 3) / 2
-	for _, n := range []int{1, 2, 100, most} {
+	for _, n := range []int{1, 2, 30, most} {
 		im := readImage(t, build(n))
 		checkPicture(t, im, 16<<20, 0x1000, false)
 		exit, err := run(t, start(t, nil, args(machine.Config{Image: im, MemBytes: 16 << 20})))

@@ -60,9 +60,10 @@ func findSyscall(body []byte) int {
 // legacy encodings; VEX, EVEX and the three-byte opcode maps have a regular
 // form (Intel SDM vol. 2, 2.3 and 2.7). What neither knows counts as one byte.
 func instructionLen(b []byte) int {
-	// x86asm does not know that VZEROUPPER has no ModRM byte.
+	// x86asm does not know that VZEROUPPER has no ModRM byte. Of a prefix
+	// before an instruction it does not know, it makes one without an Op.
 	if b[0] != 0xc4 && b[0] != 0xc5 && b[0] != 0x62 {
-		if inst, err := x86asm.Decode(b, 64); err == nil && inst.Len > 0 {
+		if inst, err := x86asm.Decode(b, 64); err == nil && inst.Op != 0 {
 			return inst.Len
 		}
 	}
