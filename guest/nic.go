@@ -73,5 +73,6 @@ func (n *NIC) WriteFrame(p []byte) error {
 // never.
 func (n *NIC) SetReadDeadline(t time.Time) error { return n.file.SetReadDeadline(t) }
 
-// Close gives the device back; it can be opened again.
+// Close ends reads that wait, with os.ErrClosed, and gives the device back: once
+// it has returned, the device can be opened again.
 func (n *NIC) Close() error { return n.file.Close() }

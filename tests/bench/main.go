@@ -1,7 +1,7 @@
 // Bench measures what docs/SPECIFICATION.md promises, on this machine, with
 // public tools, peers interleaved in one run, and prints medians:
 //
-//	go run ./tests/bench [-json] [-only startup,cpu,block,firewall] bin/tender
+//	go run ./tests/bench [-json] [-only startup,cpu,calls,block,firewall] bin/tender
 //
 // The firewall part needs root and iperf3.
 package main
@@ -41,7 +41,7 @@ func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", 
 
 func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
-	only := flag.String("only", "startup,cpu,block,firewall", "parts to run")
+	only := flag.String("only", "startup,cpu,calls,block,firewall", "parts to run")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [-json] [-only PARTS] TENDER")
 		flag.PrintDefaults()
@@ -74,6 +74,7 @@ func run(tender string, only []string, asJSON bool) error {
 	}{
 		{"startup", startup},
 		{"cpu", cpuBound},
+		{"calls", calls},
 		{"block", blockIO},
 		{"firewall", firewall},
 	} {

@@ -42,7 +42,7 @@ func printTable(machine string, results []result) {
 		}
 		ratio := ""
 		if r.Ratio != 0 {
-			ratio = fmt.Sprintf("× %.2f", r.Ratio)
+			ratio = fmt.Sprintf("× %.3g", r.Ratio)
 		}
 		fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\n", r.Name, number(r.Value), r.Unit, ratio, r.Note)
 	}

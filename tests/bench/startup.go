@@ -24,6 +24,7 @@ func startup(b *bench) error {
 	}{
 		{"the same program as a Linux process", []string{process}},
 		{"tender hello.hvt", []string{b.tender, image}},
+		{"tender --spt hello.hvt", []string{b.tender, "--spt", image}},
 		{"tender --mem=16 hello.hvt", []string{b.tender, "--mem=16", image}},
 		{"tender --mem=8 hello.hvt", []string{b.tender, "--mem=8", image}},
 	}

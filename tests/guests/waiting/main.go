@@ -40,11 +40,16 @@ func main() {
 	}
 	nic.SetReadDeadline(time.Time{})
 
-	time.AfterFunc(wait, func() { nic.Close() })
+	closed := make(chan struct{})
+	time.AfterFunc(wait, func() {
+		nic.Close()
+		close(closed)
+	})
 	if n, err := nic.ReadFrame(buf); !errors.Is(err, os.ErrClosed) {
 		log.Fatalf("ReadFrame of a closed device: %d, %v", n, err)
 	}
 
+	<-closed // the read may end before Close has returned
 	nic = open()
 	fmt.Println("ready")
 	nic.SetReadDeadline(time.Now().Add(30 * time.Second))
