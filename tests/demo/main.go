@@ -41,6 +41,23 @@ func main() {
 	}
 }
 
+// interruption is what to say instead of an error that comes of Ctrl-C: it may
+// reach a command just being started before it has reached ctx.
+func interruption(ctx context.Context, err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGINT {
+			return errInterrupted
+		}
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+var errInterrupted = errors.New("interrupted")
+
 func demo(ctx context.Context, tender, image string) (err error) {
 	if os.Getuid() != 0 {
 		return errors.New("network namespaces and TAPs need root: run it with sudo")
@@ -59,14 +76,9 @@ func demo(ctx context.Context, tender, image string) (err error) {
 	fmt.Println("two hosts, outside", rig.OutsideHost, "and inside", rig.InsideHost+", with the firewall between them")
 	network, err := rig.NewNetwork()
 	if err != nil {
-		return err
+		return interruption(ctx, err)
 	}
-	defer func() {
-		if ctx.Err() != nil {
-			err = errors.New("interrupted")
-		}
-		err = errors.Join(err, network.Close())
-	}()
+	defer func() { err = errors.Join(interruption(ctx, err), network.Close()) }()
 
 	console := &rig.Console{}
 	args := []string{tender,
