@@ -21,8 +21,8 @@ func TestGuests(t *testing.T) {
 	if tender == "" || images == "" {
 		t.Skip("runs in the machine of make test-hardware only")
 	}
-	for _, mode := range []string{"user", "kernel"} {
-		t.Run(mode, func(t *testing.T) {
+	for _, mode := range []string{"--start=user", "--start=kernel", "--strict-solo5"} {
+		t.Run(strings.TrimLeft(mode, "-"), func(t *testing.T) {
 			for _, c := range []struct {
 				name   string
 				args   []string
@@ -50,7 +50,7 @@ func TestGuests(t *testing.T) {
 				t.Run(c.name, func(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 					defer cancel()
-					args := append([]string{"--mem=64", "--start=" + mode, filepath.Join(images, c.name+".hvt")}, c.args...)
+					args := append([]string{"--mem=64", mode, filepath.Join(images, c.name+".hvt")}, c.args...)
 					cmd := exec.CommandContext(ctx, tender, args...)
 					var out, messages bytes.Buffer
 					cmd.Stdout, cmd.Stderr = &out, &messages
