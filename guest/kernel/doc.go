@@ -3,7 +3,7 @@
 // library with hypercalls of the Solo5 contract.
 //
 // tender build puts this package into the standard library of the image (by
-// go build -overlay, as internal/runtime/tender), replaces every SYSCALL
+// go build -overlay, as internal/syscall), replaces every SYSCALL
 // instruction with a call of syscallEntry, and makes start the entry point of
 // the image. In this tree the same files compile as an ordinary package, so
 // that all that needs no hypercall is tested on the host.
