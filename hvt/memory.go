@@ -51,11 +51,12 @@ func newMemory(size, ringSize uint64) (memory, error) {
 }
 
 // fetch makes the host allocate what a guest touches first, its image
-// included: one call instead of a fault for each page. Without
+// included: one call instead of a fault for each page. It stays within
+// smallStart, whatever the image says of its size. Without
 // MADV_POPULATE_WRITE (Linux 5.14) the faults come one by one.
 func (m *memory) fetch(imageEnd uint64) {
 	size := uint64(len(m.bytes))
-	end := min(size, imageEnd) + fetchHeap
+	end := min(imageEnd, smallStart-fetchHeap) + fetchHeap
 	_ = unix.Madvise(m.bytes[min(abi.MinLoadAddr, size):min(end&^(abi.PageSize-1), size)], unix.MADV_POPULATE_WRITE)
 	_ = unix.Madvise(m.bytes[size-min(fetchStack, size):], unix.MADV_POPULATE_WRITE)
 }
