@@ -8,3 +8,12 @@ import "embed"
 //
 //go:embed abi guest
 var Sources embed.FS
+
+// GoMod and GoSum name the versions of the modules that the guest packages
+// use.
+var (
+	//go:embed go.mod
+	GoMod []byte
+	//go:embed go.sum
+	GoSum []byte
+)

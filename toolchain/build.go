@@ -3,7 +3,6 @@ package toolchain
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -76,16 +75,16 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	replaced, err := makeOverlay(tool.Root)
+	tmp, err := os.MkdirTemp("", "tender-build-*")
 	if err != nil {
 		return nil, err
 	}
-	overlayFile, err := replaced.write(cache, tool.Root)
-	if err != nil {
+	defer os.RemoveAll(tmp)
+	b := &builder{tool: tool, dir: dir, pattern: pattern, cache: cache, tmp: tmp, opts: &o}
+	if err := b.fetch(ctx); err != nil {
 		return nil, err
 	}
-	b := &builder{tool: tool, dir: dir, pattern: pattern, cache: cache, overlay: overlayFile, opts: &o}
-	pkg, err := b.list(ctx)
+	pkg, err := b.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -177,118 +176,17 @@ func devices(o *Options, pkgDir string) (image.Manifest, error) {
 	return m, nil
 }
 
-type builder struct {
-	tool      *goTool
-	dir       string
-	pattern   string
-	cache     string
-	overlay   string
-	workspace string // go.work of our own, "" for the module as it is
-	opts      *Options
-}
-
-// listed is what we need of go list.
-type listed struct {
-	ImportPath, Name, Dir string
-	DepOnly               bool
-	Module                *struct{ Dir string }
-	Error                 *struct{ Pos, Err string }
-}
-
-// list finds the main package. If the program imports our packages and its
-// module does not provide them, a workspace does from here on.
-func (b *builder) list(ctx context.Context) (*listed, error) {
-	pkg, missing, err := b.listOnce(ctx)
-	if err != nil || !missing {
-		return pkg, err
-	}
-	if pkg.Module == nil {
-		return nil, fmt.Errorf("%s imports tender's packages but is in no module: run 'go mod init NAME' there", b.dir)
-	}
-	if b.workspace, err = writeWorkspace(ctx, b.tool, b.cache, pkg.Module.Dir); err != nil {
-		return nil, err
-	}
-	if pkg, missing, err = b.listOnce(ctx); missing && err == nil {
-		err = fmt.Errorf("%s imports a package that this tender does not have", pkg.ImportPath)
-	}
-	return pkg, err
-}
-
-func (b *builder) listOnce(ctx context.Context) (main *listed, missing bool, err error) {
-	var stderr bytes.Buffer
-	args := append([]string{"list", "-e", "-deps", "-json=ImportPath,Name,Dir,DepOnly,Module,Error"}, b.flags()...)
-	out, err := b.tool.run(ctx, b.dir, b.env(), &stderr, append(args, "--", b.pattern)...)
-	if err != nil {
-		return nil, false, goFailed("go list", &stderr, err)
-	}
-	dec := json.NewDecoder(bytes.NewReader(out))
-	var failure error
-	for {
-		p := new(listed)
-		if err := dec.Decode(p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, false, fmt.Errorf("go list: %w", err)
-		}
-		if p.Error != nil && strings.HasPrefix(p.ImportPath, "tender/") {
-			missing = true
-		} else if p.Error != nil && failure == nil {
-			failure = fmt.Errorf("%s%s", position(p.Error.Pos), p.Error.Err)
-		}
-		if !p.DepOnly {
-			if main != nil {
-				return nil, false, fmt.Errorf("%s names several packages: name one main package", b.opts.Package)
-			}
-			main = p
-		}
-	}
-	switch {
-	case failure != nil && !missing:
-		return nil, false, failure
-	case main == nil:
-		return nil, false, fmt.Errorf("%s names no package", b.opts.Package)
-	case main.Name != "main":
-		return nil, false, fmt.Errorf("%s is package %s: only a main package can become an image", b.opts.Package, main.Name)
-	}
-	return main, missing, nil
-}
-
-func position(pos string) string {
-	if pos == "" {
-		return ""
-	}
-	return pos + ": "
-}
-
-// flags are common to go list and go build.
-func (b *builder) flags() []string {
-	tags := append([]string{"tender", "netgo", "osusergo"}, b.opts.Tags...)
-	return []string{"-overlay=" + b.overlay, "-tags=" + strings.Join(tags, ","), "-trimpath"}
-}
-
-func (b *builder) env() []string {
-	if b.workspace == "" {
-		return nil
-	}
-	return []string{"GOWORK=" + b.workspace}
-}
-
 // build links the program and turns it into an image.
 // It completes spec.
 func (b *builder) build(ctx context.Context, name string, spec image.Spec) (*Result, error) {
-	tmp, err := os.MkdirTemp("", "tender-build-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	linked := filepath.Join(tmp, "linked")
+	linked := filepath.Join(b.tmp, "linked")
 	ldflags := fmt.Sprintf("-T %#x -E %s.start -X %s.Program=%s", textAddr, kernelPath, kernelPath, name)
 	if b.opts.Debug == "" {
 		ldflags += " -w"
 	}
-	args := append([]string{"build", "-buildvcs=false", "-buildmode=exe", "-ldflags=" + ldflags, "-o", linked}, b.flags()...)
+	args := b.with("build", "-buildvcs=false", "-buildmode=exe", "-ldflags="+ldflags, "-o", linked)
 	var stderr bytes.Buffer
-	if _, err := b.tool.run(ctx, b.dir, b.env(), &stderr, append(args, "--", b.pattern)...); err != nil {
+	if _, err := b.tool.run(ctx, b.dir, b.env(), &stderr, args...); err != nil {
 		return nil, goFailed("go build", &stderr, err)
 	}
 	if b.opts.Stderr != nil {

@@ -149,30 +149,6 @@ func TestForeignGo(t *testing.T) {
 	build("no go command in PATH", "go1.26")
 }
 
-func TestWorkspaceText(t *testing.T) {
-	var w goWork
-	w.Use = []struct{ DiskPath string }{{"."}, {"./lib"}, {"/abs/other"}}
-	w.Replace = make([]struct {
-		Old, New struct{ Path, Version string }
-	}, 2)
-	w.Replace[0].Old.Path, w.Replace[0].New.Path = "example.com/a", "../a with space"
-	w.Replace[1].Old.Path, w.Replace[1].Old.Version = "example.com/b", "v1.0.0"
-	w.Replace[1].New.Path, w.Replace[1].New.Version = "example.com/c", "v1.2.3"
-	got := w.text("go1.26.8", "/base", "/cache/guest")
-	want := `go 1.26.8
-
-use "/cache/guest"
-use "/base"
-use "/base/lib"
-use "/abs/other"
-replace example.com/a  => "/a with space" 
-replace example.com/b v1.0.0 => example.com/c v1.2.3
-`
-	if got != want {
-		t.Errorf("%s\nwant\n%s", got, want)
-	}
-}
-
 // The module of the guest packages is complete, and does without its tests.
 func TestWriteModule(t *testing.T) {
 	dir, err := writeModule(t.TempDir())

@@ -8,6 +8,9 @@ import (
 // kernelPath is the import path of guest/kernel inside an image.
 const kernelPath = "internal/syscall"
 
+// kernelCall takes the place of a SYSCALL instruction.
+const kernelCall = "\tCALL\tinternal∕syscall·syscallEntry(SB)"
+
 // A patch is one spot of the standard library that changes. The file is
 // relative to GOROOT/src; count says how often the spot must be found, 0
 // meaning at least once.
@@ -25,8 +28,8 @@ func syscallPatch(file string) patch {
 	return patch{
 		file: file,
 		what: "SYSCALL instructions",
-		old:  regexp.MustCompile(`(?m)^\tSYSCALL$`),
-		new:  "\tCALL\tinternal∕syscall·syscallEntry(SB)",
+		old:  syscallInstruction,
+		new:  kernelCall,
 	}
 }
 

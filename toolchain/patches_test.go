@@ -20,9 +20,12 @@ func source(t *testing.T, file string) []byte {
 	return src
 }
 
-func TestMakeOverlay(t *testing.T) {
-	o, err := makeOverlay(runtime.GOROOT())
+func TestHomeLibrary(t *testing.T) {
+	o, err := homeLibrary(runtime.GOROOT(), patches())
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.addGuest(); err != nil {
 		t.Fatal(err)
 	}
 	instruction := regexp.MustCompile(`(?m)^\s*SYSCALL\b`)
@@ -35,7 +38,7 @@ func TestMakeOverlay(t *testing.T) {
 		if n := len(instruction.FindAll(src, -1)); n != own {
 			t.Errorf("%s has %d SYSCALL instructions, want %d", name, n, own)
 		}
-		if strings.HasSuffix(name, "_test.go") || bytes.Contains(src, []byte(`"tender/`)) {
+		if strings.HasSuffix(name, "_test.go") || !strings.HasPrefix(name, "tender/") && bytes.Contains(src, []byte(`"tender/`)) {
 			t.Errorf("%s does not belong into the standard library", name)
 		}
 	}
@@ -44,7 +47,7 @@ func TestMakeOverlay(t *testing.T) {
 			t.Errorf("%s is as it was", p.file)
 		}
 	}
-	for _, name := range []string{"runtime/ztender.go", kernelPath + "/boot.go", kernelPath + "/entry_amd64.s", kernelPath + "/abi/hvt.go"} {
+	for _, name := range []string{"runtime/ztender.go", kernelPath + "/boot.go", kernelPath + "/entry_amd64.s", kernelPath + "/abi/hvt.go", "tender/abi/hvt.go", "tender/guest/nic.go"} {
 		if len(o[name]) == 0 {
 			t.Errorf("no %s", name)
 		}
@@ -79,7 +82,7 @@ func TestPatchSpots(t *testing.T) {
 }
 
 // A whole GOROOT in which one spot differs, or one file is missing.
-func TestMakeOverlayOfOther(t *testing.T) {
+func TestHomeLibraryOfOther(t *testing.T) {
 	root := t.TempDir()
 	write := func(file string, text []byte) {
 		path := filepath.Join(root, "src", filepath.FromSlash(file))
@@ -93,52 +96,18 @@ func TestMakeOverlayOfOther(t *testing.T) {
 	for _, p := range patches() {
 		write(p.file, source(t, p.file))
 	}
-	if _, err := makeOverlay(root); err != nil {
+	if _, err := homeLibrary(root, patches()); err != nil {
 		t.Fatal(err)
 	}
 	malloc := source(t, "runtime/malloc.go")
 	write("runtime/malloc.go", bytes.Replace(malloc, []byte("\theapAddrBits ="), []byte("\theapAddressBits ="), 1))
-	if _, err := makeOverlay(root); err == nil || !strings.Contains(err.Error(), "runtime/malloc.go: constant heapAddrBits") {
+	if _, err := homeLibrary(root, patches()); err == nil || !strings.Contains(err.Error(), "runtime/malloc.go: constant heapAddrBits") {
 		t.Errorf("a renamed constant: %v", err)
 	}
 	if err := os.Remove(filepath.Join(root, "src/runtime/malloc.go")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := makeOverlay(root); err == nil || !strings.Contains(err.Error(), "malloc.go") {
+	if _, err := homeLibrary(root, patches()); err == nil || !strings.Contains(err.Error(), "malloc.go") {
 		t.Errorf("a missing file: %v", err)
-	}
-}
-
-// Equal overlays share a folder; others do not.
-func TestOverlayWrite(t *testing.T) {
-	cache := t.TempDir()
-	write := func(goroot, text string) string {
-		path, err := overlay{"a/b.go": []byte(text)}.write(cache, goroot)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored := filepath.Join(filepath.Dir(path), "a__b.go")
-		if got, err := os.ReadFile(stored); err != nil || string(got) != text {
-			t.Errorf("stored %q, %v", got, err)
-		}
-		if !strings.Contains(string(list), stored) || !strings.Contains(string(list), filepath.Join(goroot, "src/a/b.go")) {
-			t.Errorf("list %s", list)
-		}
-		return path
-	}
-	first := write("/go", "x")
-	if write("/go", "x") != first {
-		t.Error("equal overlays are in two folders")
-	}
-	if write("/go", "y") == first || write("/other", "x") == first {
-		t.Error("different overlays are in one folder")
-	}
-	left, err := filepath.Glob(filepath.Join(cache, "new-*"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -1,0 +1,248 @@
+package toolchain
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"tender"
+)
+
+// imageTags are the build tags of every image.
+var imageTags = []string{"tender", "netgo", "osusergo"}
+
+// builder runs the go command for one program.
+type builder struct {
+	tool    *goTool
+	dir     string // where the go command runs
+	pattern string
+	cache   string
+	tmp     string
+	opts    *Options
+
+	goroot  string            // the image's standard library
+	overlay map[string]string // files of the program that differ in the image
+	extra   []string          // files besides pattern, if that is a file
+}
+
+// listed is what we need of go list.
+type listed struct {
+	ImportPath, Name, Dir string
+	Standard, DepOnly     bool
+	SFiles                []string
+	Error                 *struct{ Pos, Err string }
+}
+
+// prepare finds the main package and decides what it is linked with.
+func (b *builder) prepare(ctx context.Context) (*listed, error) {
+	if err := b.home(ctx, false, false); err != nil {
+		return nil, err
+	}
+	pkgs, err := b.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	net, guest := uses(pkgs, "net"), b.lacksGuest(ctx, pkgs)
+	if net || guest {
+		if err := b.home(ctx, net, guest); err != nil {
+			return nil, err
+		}
+		if pkgs, err = b.list(ctx); err != nil {
+			return nil, err
+		}
+	}
+	main, err := b.main(pkgs)
+	if err != nil {
+		return nil, err
+	}
+	b.overlay = map[string]string{}
+	if net {
+		const name = "zz_tender.go"
+		source := fmt.Sprintf("package main\n\nimport _ %q\n", networkPackage)
+		if err := b.replace(filepath.Join(main.Dir, name), []byte(source)); err != nil {
+			return nil, err
+		}
+		if strings.HasSuffix(b.pattern, ".go") {
+			b.extra = append(b.extra, name)
+		}
+	}
+	if err := b.replaceSyscalls(pkgs); err != nil {
+		return nil, err
+	}
+	return main, b.writeOverlay()
+}
+
+// home makes the standard library to build with: with the socket layer for
+// programs that use package net, and with the guest packages in it for
+// programs whose module has none.
+func (b *builder) home(ctx context.Context, net, guest bool) error {
+	l, err := homeLibrary(b.tool.Root, patches())
+	if err == nil && net {
+		err = l.patch(b.tool.Root, socketPatches())
+	}
+	if err == nil && guest {
+		err = l.addGuest()
+	}
+	if err != nil {
+		return err
+	}
+	links, more := noLinks, ""
+	if net && guest {
+		links, more = func(l library) (map[string]string, error) { return l.vendor(ctx, b.tool, b.cache) }, string(tender.GoSum)
+	}
+	b.goroot, err = writeShadow(b.cache, l.sum(shadowLayout, b.tool.Root, b.tool.Version, more), b.tool.Root, l, links)
+	return err
+}
+
+func noLinks(library) (map[string]string, error) { return nil, nil }
+
+// lacksGuest says that the program needs guest packages that its module does
+// not provide: most do not, tender's own module does.
+func (b *builder) lacksGuest(ctx context.Context, pkgs []*listed) bool {
+	need := uses(pkgs, "net")
+	for _, p := range pkgs {
+		need = need || strings.HasPrefix(p.ImportPath, "tender/") && p.Error != nil
+	}
+	if !need {
+		return false
+	}
+	var stderr bytes.Buffer
+	_, err := b.tool.run(ctx, b.dir, b.env(), &stderr, "list", "-m", "tender")
+	return err != nil
+}
+
+// fetch turns PACKAGE@VERSION into a package of a module made for it, as
+// go install does.
+func (b *builder) fetch(ctx context.Context) error {
+	pkg, _, versioned := strings.Cut(b.pattern, "@")
+	if !versioned || strings.HasSuffix(b.pattern, ".go") {
+		return nil
+	}
+	dir := filepath.Join(b.tmp, "module")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"mod", "init", "image"}, {"get", b.pattern}} {
+		var stderr bytes.Buffer
+		if _, err := b.tool.run(ctx, dir, []string{"GOWORK=off", "GOFLAGS=-mod=mod"}, &stderr, args...); err != nil {
+			return goFailed("go "+args[0], &stderr, err)
+		}
+	}
+	b.dir, b.pattern = dir, pkg
+	return nil
+}
+
+// list is go list of the program and all it depends on.
+func (b *builder) list(ctx context.Context) ([]*listed, error) {
+	var stderr bytes.Buffer
+	args := b.with("list", "-e", "-deps", "-json=ImportPath,Name,Dir,Standard,DepOnly,SFiles,Error")
+	out, err := b.tool.run(ctx, b.dir, b.env(), &stderr, args...)
+	if err != nil {
+		return nil, goFailed("go list", &stderr, err)
+	}
+	var pkgs []*listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		p := new(listed)
+		if err := dec.Decode(p); errors.Is(err, io.EOF) {
+			return pkgs, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// main is the package that was asked for, if it can become an image.
+func (b *builder) main(pkgs []*listed) (main *listed, err error) {
+	for _, p := range pkgs {
+		switch {
+		case p.Error != nil && strings.HasPrefix(p.ImportPath, "tender/"):
+			return nil, fmt.Errorf("%s imports a package that this tender does not have: %s", b.opts.Package, p.ImportPath)
+		case p.Error != nil && p.Error.Pos != "":
+			return nil, fmt.Errorf("%s: %s", p.Error.Pos, p.Error.Err)
+		case p.Error != nil:
+			return nil, errors.New(p.Error.Err)
+		case p.DepOnly:
+		case main != nil:
+			return nil, fmt.Errorf("%s names several packages: name one main package", b.opts.Package)
+		default:
+			main = p
+		}
+	}
+	switch {
+	case main == nil:
+		return nil, fmt.Errorf("%s names no package", b.opts.Package)
+	case main.Name != "main":
+		return nil, fmt.Errorf("%s is package %s: only a main package can become an image", b.opts.Package, main.Name)
+	}
+	return main, nil
+}
+
+func uses(pkgs []*listed, path string) bool {
+	for _, p := range pkgs {
+		if p.ImportPath == path {
+			return true
+		}
+	}
+	return false
+}
+
+var syscallInstruction = regexp.MustCompile(`(?m)^\tSYSCALL$`)
+
+// replaceSyscalls homes the assembly of modules that makes system calls of its
+// own, such as golang.org/x/sys/unix.
+func (b *builder) replaceSyscalls(pkgs []*listed) error {
+	for _, p := range pkgs {
+		if p.Standard {
+			continue
+		}
+		for _, f := range p.SFiles {
+			file := filepath.Join(p.Dir, f)
+			src, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			if homed := syscallInstruction.ReplaceAll(src, []byte(kernelCall)); !bytes.Equal(homed, src) {
+				if err := b.replace(file, homed); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// replace gives a file of the program other contents in the image.
+func (b *builder) replace(file string, contents []byte) error {
+	name := filepath.Join(b.tmp, fmt.Sprintf("replaced-%d%s", len(b.overlay), filepath.Ext(file)))
+	b.overlay[file] = name
+	return os.WriteFile(name, contents, 0o644)
+}
+
+// with completes the arguments of go list and go build.
+func (b *builder) with(args ...string) []string {
+	tags := append(append([]string{}, imageTags...), b.opts.Tags...)
+	args = append(args, "-tags="+strings.Join(tags, ","), "-trimpath")
+	if b.overlay != nil {
+		args = append(args, "-overlay="+filepath.Join(b.tmp, "overlay.json"))
+	}
+	return append(append(args, "--", b.pattern), b.extra...)
+}
+
+// writeOverlay stores what replace was told.
+func (b *builder) writeOverlay() error {
+	text, err := json.Marshal(map[string]any{"Replace": b.overlay})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.tmp, "overlay.json"), text, 0o644)
+}
+
+func (b *builder) env() []string { return []string{"GOROOT=" + b.goroot} }
