@@ -56,7 +56,7 @@ func TestHomeLibrary(t *testing.T) {
 
 // A spot that is missing, or there too often, is an error that names it.
 func TestPatchSpots(t *testing.T) {
-	for _, p := range patches() {
+	for _, p := range append(patches(), socketPatches()...) {
 		src := source(t, p.file)
 		gone := p.old.ReplaceAll(src, []byte("// gone"))
 		altered := map[string][]byte{"none": gone, "nothing": nil}

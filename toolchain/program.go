@@ -85,6 +85,7 @@ func (b *builder) prepare(ctx context.Context) (*listed, error) {
 func (b *builder) home(ctx context.Context, net, guest bool) error {
 	l, err := homeLibrary(b.tool.Root, patches())
 	if err == nil && net {
+		l["syscall/ztender.go"] = []byte(socketHook)
 		err = l.patch(b.tool.Root, socketPatches())
 	}
 	if err == nil && guest {
