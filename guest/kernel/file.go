@@ -2,70 +2,227 @@ package kernel
 
 import "tender/abi"
 
-// Files: the console, the two that the Go runtime's network poller needs,
-// and the devices of the manifest.
+// Open files: what descriptors refer to.
 
 // Kinds of a file.
 const (
-	fileNone = iota
-	fileConsole
+	fileConsole = iota
 	fileEpoll
 	fileEvent
 	fileNet
 	fileBlock
 	filePoll
+	filePipeReader
+	filePipeWriter
+	fileSocket
+	fileSockets
 )
 
+// Flags of open, as Linux has them on x86-64.
+const (
+	openWriteOnly = 0x1
+	openReadWrite = 0x2
+	openAccess    = 0x3
+	openAppend    = 0x400
+	openNonblock  = 0x800
+	openCloexec   = 0x80000
+)
+
+// file is an open file description.
 type file struct {
-	kind uint8
+	kind  uint8
+	waits bool   // threads may be suspended until something happens to it
+	refs  uint32 // descriptors
+	flags uint32 // of open and F_SETFL
 
-	// handle of a fileNet or fileBlock, and its manifest entry.
+	// object is what belongs to the kind: the *abi.ManifestEntry of a device,
+	// *pipe, *pollSet.
+	object uintptr
+	// handle of a fileNet or fileBlock.
 	handle uintptr
-	entry  uintptr // *abi.ManifestEntry
-	// count of a fileEvent.
+	// count of a fileEvent; of a filePoll the set of handles it waits for,
+	// which for a fileNet is its own bit; events of a fileSocket.
 	count uint64
-	// set of handles of a filePoll; that of a fileNet is its own bit.
-	set uint64
 
-	// Registration with epoll: the events wanted, 0 if there is none. With
-	// epollEdge an event is reported once, and again after a read has come
-	// back empty.
-	interest uint32
-	reported bool
-	data     uint64
+	interests  uintptr // *interest: registrations with epoll
+	nextDevice uintptr // *file, in the list of those that POLL is for
 }
-
-// maxFiles bounds descriptors: 63 devices, the console, the poller's own.
-const maxFiles = 128
 
 var (
-	files    [maxFiles]file
-	manifest uintptr // *abi.ManifestHeader
+	fileCache cache[file]
+	console   file
+	manifest  uintptr // *abi.ManifestHeader
 )
 
+// fileInit opens the console; there is no memory to be had yet.
 func fileInit() {
-	for fd := range 3 {
-		files[fd].kind = fileConsole
+	table.pages[0] = addrOf(&table.first)
+	console = file{kind: fileConsole, flags: openReadWrite, refs: 1} // never to be released
+	for fd := range uintptr(3) {
+		setSlot(fd, &console, false)
 	}
 }
 
-// fileAt returns nil for a descriptor that is not open.
-func fileAt(fd uintptr) *file {
-	if fd >= maxFiles || files[fd].kind == fileNone {
-		return nil
+// newFile returns a file that no descriptor refers to, or nil without memory.
+func newFile(kind uint8, flags uint32) *file {
+	f := fileCache.get()
+	if f != nil {
+		f.kind, f.flags = kind, flags&^openCloexec
 	}
-	return &files[fd]
+	return f
 }
 
-// openFile returns a descriptor and its file; nil when all are in use.
-func openFile(kind uint8) (int64, *file) {
-	for fd := range files {
-		if f := &files[fd]; f.kind == fileNone {
-			*f = file{kind: kind}
-			return int64(fd), f
+// openFile makes a file and its first descriptor; the file is nil when there
+// is no room for either.
+func openFile(kind uint8, flags uint32) (int64, *file) {
+	f := newFile(kind, flags)
+	if f == nil {
+		return eNFILE, nil
+	}
+	fd := install(f, 0, flags&openCloexec != 0)
+	if fd < 0 {
+		return fd, nil
+	}
+	return fd, f
+}
+
+// unref is the end of a descriptor.
+func (f *file) unref() {
+	if f.refs--; f.refs == 0 {
+		f.release()
+	}
+}
+
+// release ends a file that nothing refers to.
+func (f *file) release() {
+	switch f.kind {
+	case fileEpoll:
+		closePollSet(f)
+	case fileNet, fileBlock, filePoll:
+		closeDevice(f)
+	case filePipeReader, filePipeWriter:
+		closePipe(f)
+	case fileSockets:
+		closeSockets()
+	}
+	fileCache.put(f)
+}
+
+// read and write give eAGAIN when the file has nothing or no room now,
+// whatever its flags.
+func (f *file) read(buf, n uintptr) int64 {
+	switch f.kind {
+	case fileConsole:
+		return 0 // no input: end of file
+	case fileEvent:
+		return f.readEvent(buf, n)
+	case filePoll:
+		return f.readReady(buf, n)
+	case fileNet:
+		return f.readFrame(buf, n)
+	case filePipeReader:
+		return f.readPipe(buf, n)
+	case filePipeWriter:
+		return eBADF
+	case fileSocket:
+		return handUp(eNOTSOCK)
+	case fileSockets:
+		return readCall(buf, n)
+	}
+	return eINVAL
+}
+
+func (f *file) write(buf, n uintptr) int64 {
+	switch f.kind {
+	case fileConsole:
+		if n != 0 {
+			hostPuts(buf, n)
+		}
+		return int64(n)
+	case fileEvent:
+		return f.writeEvent(buf, n)
+	case fileNet:
+		return f.writeFrame(buf, n)
+	case filePipeReader:
+		return eBADF
+	case filePipeWriter:
+		return f.writePipe(buf, n)
+	case fileSocket:
+		return handUp(eNOTSOCK)
+	}
+	return eINVAL
+}
+
+// poll is what the file is ready for, as epoll events.
+func (f *file) poll() uint32 {
+	switch f.kind {
+	case fileEvent:
+		return f.pollEvent()
+	case fileNet, filePoll:
+		return f.pollDevice()
+	case filePipeReader, filePipeWriter:
+		return f.pollPipe()
+	case fileSockets:
+		return pollCalls()
+	}
+	return 0
+}
+
+func sysRead(fd, buf, n uintptr) int64 {
+	f := fileAt(fd)
+	if f == nil {
+		return eBADF
+	}
+	return f.orWait(f.read(buf, n))
+}
+
+func sysWrite(fd, buf, n uintptr) int64 {
+	f := fileAt(fd)
+	if f == nil {
+		return eBADF
+	}
+	return f.orWait(f.write(buf, n))
+}
+
+// iovec is struct iovec.
+type iovec struct{ base, len uintptr }
+
+// maxVectors is IOV_MAX.
+const maxVectors = 1024
+
+// sysVector is readv and writev. It ends at the first vector that was not
+// transferred whole. An array of one vector is the plain call.
+func sysVector(write bool, fd, vectors, n uintptr) int64 {
+	f := fileAt(fd)
+	if f == nil {
+		return eBADF
+	}
+	if n > maxVectors {
+		return eINVAL
+	}
+	done := int64(0)
+	for i := range n {
+		v := at[iovec](vectors + i*sizeOf[iovec]())
+		if v.len == 0 {
+			continue
+		}
+		var r int64
+		if write {
+			r = f.write(v.base, v.len)
+		} else {
+			r = f.read(v.base, v.len)
+		}
+		if r < 0 && done == 0 {
+			return f.orWait(r)
+		}
+		if r > 0 {
+			done += r
+		}
+		if r < 0 || uintptr(r) < v.len {
+			break
 		}
 	}
-	return eNFILE, nil
+	return done
 }
 
 const pathMax = 4096
@@ -73,14 +230,19 @@ const pathMax = 4096
 func sysOpen(path, flags uintptr) int64 {
 	name := cstring(path, pathMax)
 	if rest, ok := cutPrefix(name, abi.NetPath); ok {
-		return openDevice(rest, abi.DeviceNet, fileNet)
+		return openDevice(rest, abi.DeviceNet, fileNet, uint32(flags))
 	}
 	if rest, ok := cutPrefix(name, abi.BlockPath); ok {
-		return openDevice(rest, abi.DeviceBlock, fileBlock)
+		return openDevice(rest, abi.DeviceBlock, fileBlock, uint32(flags))
 	}
-	if rest, ok := cutPrefix(name, abi.PollPath); ok && len(rest) == 0 {
-		fd, _ := openFile(filePoll)
+	switch string(name) {
+	case abi.PollPath:
+		return openPoll(uint32(flags))
+	case abi.SocketPath:
+		fd, _ := openFile(fileSocket, openReadWrite|uint32(flags)&(openNonblock|openCloexec))
 		return fd
+	case abi.SocketsPath:
+		return openSockets(uint32(flags))
 	}
 	return eNOENT
 }
@@ -92,199 +254,33 @@ func cutPrefix(s []byte, prefix string) ([]byte, bool) {
 	return s[len(prefix):], true
 }
 
-// manifestEntry is the device with a handle.
-func manifestEntry(handle uintptr) *abi.ManifestEntry {
-	return at[abi.ManifestEntry](manifest + sizeOf[abi.ManifestHeader]() + handle*sizeOf[abi.ManifestEntry]())
-}
-
-// openDevice opens a device of the manifest; each can be open once.
-func openDevice(name []byte, typ abi.DeviceType, kind uint8) int64 {
-	n := uintptr(at[abi.ManifestHeader](manifest).Entries)
-	for handle := uintptr(1); handle < n && handle < abi.ManifestMaxEntries; handle++ {
-		e := manifestEntry(handle)
-		if e.Type != typ || e.Attached == 0 || string(cstring(addrOf(&e.Name), abi.MaxNameLen)) != string(name) {
-			continue
-		}
-		for i := range files {
-			if files[i].handle == handle && files[i].kind != fileNone {
-				return eBUSY
-			}
-		}
-		fd, f := openFile(kind)
-		if f != nil {
-			f.handle, f.entry = handle, addrOf(e)
-			if kind == fileNet {
-				f.set = 1 << handle
-			}
-		}
-		return fd
-	}
-	return eNOENT
-}
-
-func sysClose(fd uintptr) int64 {
-	f := fileAt(fd)
-	if f == nil {
-		return eBADF
-	}
-	*f = file{}
-	return 0
-}
-
-func sysRead(fd, buf, n uintptr) int64 {
-	f := fileAt(fd)
-	if f == nil {
-		return eBADF
-	}
-	switch f.kind {
-	case fileConsole:
-		return 0 // no input: end of file
-	case fileEvent, filePoll:
-		if n < 8 {
-			return eINVAL
-		}
-		v := f.count
-		f.count = 0
-		if f.kind == filePoll {
-			v = deviceReady & f.set
-		}
-		if v == 0 {
-			f.reported = false
-			return eAGAIN
-		}
-		*at[uint64](buf) = v
-		return 8
-	case fileNet:
-		got, res := hostNetRead(f.handle, buf, n)
-		if res == abi.ResultOK {
-			return int64(got)
-		}
-		if res == abi.ResultAgain {
-			deviceReady &^= f.set
-			f.reported = false
-		}
-		return resultErrno(res)
-	}
-	return eINVAL
-}
-
-func sysWrite(fd, buf, n uintptr) int64 {
-	f := fileAt(fd)
-	if f == nil {
-		return eBADF
-	}
-	switch f.kind {
-	case fileConsole:
-		if n != 0 {
-			hostPuts(buf, n)
-		}
-		return int64(n)
-	case fileEvent:
-		if n < 8 {
-			return eINVAL
-		}
-		f.count += *at[uint64](buf)
-		f.reported = false
-		wakePollers()
-		return 8
-	case fileNet:
-		if res := hostNetWrite(f.handle, buf, n); res != abi.ResultOK {
-			return resultErrno(res)
-		}
-		return int64(n)
-	}
-	return eINVAL
-}
-
-// sysTransfer is pread and pwrite of whole blocks. A write beyond the end
-// writes nothing, since os.File could not tell the program how much of it was
-// done. The contract promises one block per call, and the filter of spt allows
-// no more; but an hvt tender takes any number, and an exit costs far more than
-// a block. So all is tried at once there, and block by block to find out how
-// far it goes if that fails.
-func sysTransfer(write bool, fd, buf, n, offset uintptr) int64 {
-	f := fileAt(fd)
-	if f == nil {
-		return eBADF
-	}
-	if f.kind != fileBlock {
-		return eSPIPE
-	}
-	info := at[abi.BlockInfo](addrOf(&at[abi.ManifestEntry](f.entry).Info))
-	size, capacity := uintptr(info.BlockBytes), uintptr(info.CapacityBytes)
-	if size == 0 || n%size != 0 || offset%size != 0 {
-		return eINVAL
-	}
-	if left := capacity - min(offset, capacity); n > left {
-		if write {
-			return eNOSPC
-		}
-		n = left - left%size
-	}
-	if !onSPT && n > size && hostBlock(write, f.handle, offset, buf, n) == abi.ResultOK {
-		return int64(n)
-	}
-	done := uintptr(0)
-	for ; done < n; done += size {
-		if res := hostBlock(write, f.handle, offset+done, buf+done, size); res != abi.ResultOK {
-			if done == 0 {
-				return resultErrno(res)
-			}
-			break
-		}
-	}
-	return int64(done)
-}
-
-func resultErrno(r abi.Result) int64 {
-	switch r {
-	case abi.ResultAgain:
-		return eAGAIN
-	case abi.ResultInval:
-		return eINVAL
-	}
-	return eIO
-}
-
 func sysIoctl(fd, request, arg uintptr) int64 {
 	f := fileAt(fd)
 	if f == nil {
 		return eBADF
 	}
-	switch {
-	case request == abi.IoctlDeviceInfo && f.entry != 0:
-		*at[abi.DeviceInfo](arg) = abi.DeviceInfo{
-			Handle: uint64(f.handle),
-			Info:   at[abi.ManifestEntry](f.entry).Info,
+	const nonblock = 0x5421 // FIONBIO
+	switch f.kind {
+	case fileNet, fileBlock, filePoll:
+		return f.ioctlDevice(request, arg)
+	case fileSocket:
+		return f.ioctlSocket(fd, request, arg)
+	case fileSockets:
+		return ioctlSockets(request, arg)
+	case fileEvent, filePipeReader, filePipeWriter:
+		if request != nonblock {
+			break
 		}
-		return 0
-	case request == abi.IoctlPollSet && f.kind == filePoll:
-		f.set, f.reported = uint64(arg), false
+		f.flags &^= openNonblock
+		if *at[uint32](arg) != 0 {
+			f.flags |= openNonblock
+		}
 		return 0
 	}
 	return eNOTTY
 }
 
-func sysFcntl(fd, cmd uintptr) int64 {
-	const getFD, setFD, getFL, setFL = 1, 2, 3, 4
-	const readWrite, nonblock = 2, 0x800
-	f := fileAt(fd)
-	if f == nil {
-		return eBADF
-	}
-	switch cmd {
-	case getFD, setFD, setFL:
-		return 0
-	case getFL:
-		if f.kind == fileConsole || f.kind == fileBlock {
-			return readWrite
-		}
-		return readWrite | nonblock
-	}
-	return eINVAL
-}
-
-// stat is the start of struct stat; 144 bytes in all.
+// stat is struct stat, 144 bytes.
 type stat struct {
 	dev, ino, nlink uint64
 	mode, uid, gid  uint32
@@ -296,16 +292,30 @@ type stat struct {
 	_               [3]int64
 }
 
+// Types of a file in stat.mode.
+const (
+	modeFIFO   = 0o010000
+	modeChar   = 0o020000
+	modeBlock  = 0o060000
+	modeSocket = 0o140000
+)
+
 func sysFstat(fd, buf uintptr) int64 {
-	const charDevice, blockDevice, readWrite = 0o020000, 0o060000, 0o600
 	f := fileAt(fd)
 	if f == nil {
 		return eBADF
 	}
-	s := stat{ino: uint64(fd) + 1, nlink: 1, mode: charDevice | readWrite, blksize: pageSize}
-	if f.kind == fileBlock {
-		s.mode = blockDevice | readWrite
-		s.size = int64(at[abi.BlockInfo](addrOf(&at[abi.ManifestEntry](f.entry).Info)).CapacityBytes)
+	s := stat{ino: uint64(fd) + 1, nlink: 1, mode: modeChar | 0o600, blksize: pageSize}
+	switch f.kind {
+	case fileBlock:
+		s.mode = modeBlock | 0o600
+		s.size = f.capacity()
+	case filePipeReader, filePipeWriter:
+		s.mode = modeFIFO | 0o600
+	case fileSocket:
+		s.mode = modeSocket | 0o777
+	case fileEvent, fileEpoll:
+		s.mode = 0o600 // anonymous inodes have no type
 	}
 	*at[stat](buf) = s
 	return 0

@@ -8,13 +8,14 @@ const signalled = -512
 // thread to run next.
 func onSyscall() {
 	t := self()
-	nr := uintptr(t.ax)
-	if nr != nrClockGettime && nextWake != never {
+	if t.ax != nrClockGettime && nextWake != never {
 		monotonic() // for schedule; clock_gettime reads the clock anyway
 	}
-	r := dispatch(nr, uintptr(t.di), uintptr(t.si), uintptr(t.dx), uintptr(t.r10), uintptr(t.r8))
-	if r != signalled {
+	if r := dispatch(t); r != signalled && r != suspended {
 		t.ax = uint64(r)
+	}
+	if retries {
+		retry()
 	}
 	schedule()
 	if onSPT && self().fs != uint64(loadedFS) {
@@ -26,8 +27,9 @@ const nrClockGettime = 228
 
 // dispatch knows the calls that mean something here, by their Linux x86-64
 // numbers. All others fail with ENOSYS.
-func dispatch(nr, a, b, c, d, e uintptr) int64 {
-	switch nr {
+func dispatch(t *thread) int64 {
+	a, b, c, d, e := uintptr(t.di), uintptr(t.si), uintptr(t.dx), uintptr(t.r10), uintptr(t.r8)
+	switch t.ax {
 	case 0: // read
 		return sysRead(a, b, c)
 	case 1: // write
@@ -57,17 +59,36 @@ func dispatch(nr, a, b, c, d, e uintptr) int64 {
 		return sysTransfer(false, a, b, c, d)
 	case 18: // pwrite64
 		return sysTransfer(true, a, b, c, d)
+	case 19: // readv
+		return sysVector(false, a, b, c)
+	case 20: // writev
+		return sysVector(true, a, b, c)
 	case 21, 269, 439: // access, faccessat, faccessat2
 		return eNOENT
+	case 22: // pipe
+		return sysPipe(a, 0)
 	case 24: // sched_yield
 		resched = true
 		return 0
 	case 28: // madvise
 		return sysMadvise(a, b, c)
+	case 32: // dup
+		return sysDup(a)
+	case 33: // dup2
+		return sysDup3(a, b, 0, true)
 	case 35: // nanosleep
 		return sysNanosleep(a)
 	case 39, 110: // getpid, getppid
 		return 1
+	case 40, 275: // sendfile, splice: callers take EINVAL for "not these files"
+		return eINVAL
+	case 41, 53: // socket, socketpair
+		return handUp(eAFNOSUPPORT)
+	case 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 54, 55, 288, 299, 307:
+		// connect, accept, sendto, recvfrom, sendmsg, recvmsg, shutdown, bind,
+		// listen, getsockname, getpeername, setsockopt, getsockopt, accept4,
+		// recvmmsg, sendmmsg
+		return socketCall(a)
 	case 56: // clone
 		return sysClone(a, b, e)
 	case 60: // exit
@@ -76,7 +97,7 @@ func dispatch(nr, a, b, c, d, e uintptr) int64 {
 	case 62: // kill
 		return sysKill(b)
 	case 72: // fcntl
-		return sysFcntl(a, b)
+		return sysFcntl(a, b, c)
 	case 79: // getcwd
 		return sysGetcwd(a, b)
 	case 89, 267: // readlink, readlinkat
@@ -97,6 +118,8 @@ func dispatch(nr, a, b, c, d, e uintptr) int64 {
 		return sysFutex(a, b, c, d)
 	case 204: // sched_getaffinity
 		return sysGetaffinity(b, c)
+	case 213: // epoll_create
+		return sysEpollCreate(0)
 	case nrClockGettime:
 		return sysClockGettime(a, b)
 	case 230: // clock_nanosleep
@@ -104,28 +127,31 @@ func dispatch(nr, a, b, c, d, e uintptr) int64 {
 	case 231: // exit_group
 		halt(int32(a & 0xff))
 	case 232, 281: // epoll_wait, epoll_pwait
-		return sysEpollWait(b, int(c), int32(d))
+		return sysEpollWait(a, b, int(int32(c)), int32(d))
 	case 233: // epoll_ctl
-		return sysEpollCtl(b, c, d)
+		return sysEpollCtl(a, b, c, d)
 	case 234: // tgkill
 		return sysTgkill(b, c)
 	case 257: // openat
 		return sysOpen(b, c)
 	case 262, 332: // newfstatat, statx
 		return eNOENT
+	case 284: // eventfd
+		return sysEventfd(a, 0)
 	case 290: // eventfd2
-		fd, f := openFile(fileEvent)
-		if f != nil {
-			f.count = uint64(a)
-		}
-		return fd
+		return sysEventfd(a, b)
 	case 291: // epoll_create1
-		fd, _ := openFile(fileEpoll)
-		return fd
+		return sysEpollCreate(a)
+	case 292: // dup3
+		return sysDup3(a, b, c, false)
+	case 293: // pipe2
+		return sysPipe(a, b)
 	case 302: // prlimit64
 		return sysPrlimit(b, d)
 	case 318: // getrandom
 		return sysGetrandom(a, b)
+	case 436: // close_range
+		return sysCloseRange(a, b, c)
 	}
 	return eNOSYS
 }
@@ -164,7 +190,7 @@ func sysPrlimit(resource, old uintptr) int64 {
 
 func sysGetcwd(buf, n uintptr) int64 {
 	if n < 2 {
-		return -34 // ERANGE
+		return eRANGE
 	}
 	b := bytesAt(buf, 2)
 	b[0], b[1] = '/', 0

@@ -156,7 +156,7 @@ func wakeExpired(now int64) {
 		case threadSleep:
 			wake(t, 0)
 		case threadEpoll:
-			wake(t, collectEvents(t.events, t.maxEvents))
+			wake(t, 0)
 		}
 		resched = true
 	}

@@ -1,0 +1,188 @@
+package kernel
+
+import "tender/abi"
+
+// Devices of the manifest as files, and the poll set of several of them.
+
+// deviceFiles is the list of open files that POLL is for: network devices and
+// poll sets.
+var deviceFiles uintptr // *file
+
+func listDevice(f *file) {
+	f.nextDevice = deviceFiles
+	deviceFiles = addrOf(f)
+}
+
+func unlistDevice(f *file) {
+	for link := &deviceFiles; *link != 0; link = &at[file](*link).nextDevice {
+		if *link == addrOf(f) {
+			*link = f.nextDevice
+			return
+		}
+	}
+}
+
+// manifestEntry is the device with a handle.
+func manifestEntry(handle uintptr) *abi.ManifestEntry {
+	return at[abi.ManifestEntry](manifest + sizeOf[abi.ManifestHeader]() + handle*sizeOf[abi.ManifestEntry]())
+}
+
+// opened are the handles of devices that are open.
+var opened uint64
+
+// openDevice opens a device of the manifest; each can be open once.
+func openDevice(name []byte, typ abi.DeviceType, kind uint8, flags uint32) int64 {
+	n := uintptr(at[abi.ManifestHeader](manifest).Entries)
+	for handle := uintptr(1); handle < n && handle < abi.ManifestMaxEntries; handle++ {
+		e := manifestEntry(handle)
+		if e.Type != typ || e.Attached == 0 || string(cstring(addrOf(&e.Name), abi.MaxNameLen)) != string(name) {
+			continue
+		}
+		if opened>>handle&1 != 0 {
+			return eBUSY
+		}
+		if kind == fileNet {
+			flags |= openNonblock
+		}
+		fd, f := openFile(kind, openReadWrite|flags&(openNonblock|openCloexec))
+		if f != nil {
+			f.handle, f.object = handle, addrOf(e)
+			opened |= 1 << handle
+			if kind == fileNet {
+				f.count = 1 << handle
+				listDevice(f)
+			}
+		}
+		return fd
+	}
+	return eNOENT
+}
+
+func closeDevice(f *file) {
+	unlistDevice(f)
+	if f.kind != filePoll {
+		opened &^= 1 << (f.handle & 63)
+	}
+}
+
+// openPoll makes an empty poll set.
+func openPoll(flags uint32) int64 {
+	fd, f := openFile(filePoll, openReadWrite|openNonblock|flags&openCloexec)
+	if f != nil {
+		listDevice(f)
+	}
+	return fd
+}
+
+func (f *file) pollDevice() uint32 {
+	if deviceReady&f.count != 0 {
+		return epollIn | epollOut
+	}
+	return epollOut
+}
+
+func (f *file) readReady(buf, n uintptr) int64 {
+	if n < 8 {
+		return eINVAL
+	}
+	set := deviceReady & f.count
+	if set == 0 {
+		return eAGAIN
+	}
+	*at[uint64](buf) = set
+	return 8
+}
+
+func (f *file) readFrame(buf, n uintptr) int64 {
+	got, res := hostNetRead(f.handle, buf, n)
+	if res == abi.ResultOK {
+		return int64(got)
+	}
+	if res == abi.ResultAgain {
+		deviceReady &^= f.count
+	}
+	return resultErrno(res)
+}
+
+func (f *file) writeFrame(buf, n uintptr) int64 {
+	if res := hostNetWrite(f.handle, buf, n); res != abi.ResultOK {
+		return resultErrno(res)
+	}
+	return int64(n)
+}
+
+// capacity is that of a block device in bytes.
+func (f *file) capacity() int64 {
+	return int64(at[abi.BlockInfo](addrOf(&at[abi.ManifestEntry](f.object).Info)).CapacityBytes)
+}
+
+// transferBlocks is pread and pwrite of whole blocks. A write beyond the end
+// writes nothing, since os.File could not tell the program how much of it was
+// done. The contract promises one block per call, and the filter of spt allows
+// no more; but an hvt tender takes any number, and an exit costs far more than
+// a block. So all is tried at once there, and block by block to find out how
+// far it goes if that fails.
+func (f *file) transferBlocks(write bool, buf, n, offset uintptr) int64 {
+	info := at[abi.BlockInfo](addrOf(&at[abi.ManifestEntry](f.object).Info))
+	size, capacity := uintptr(info.BlockBytes), uintptr(info.CapacityBytes)
+	if size == 0 || n%size != 0 || offset%size != 0 {
+		return eINVAL
+	}
+	if left := capacity - min(offset, capacity); n > left {
+		if write {
+			return eNOSPC
+		}
+		n = left - left%size
+	}
+	if !onSPT && n > size && hostBlock(write, f.handle, offset, buf, n) == abi.ResultOK {
+		return int64(n)
+	}
+	done := uintptr(0)
+	for ; done < n; done += size {
+		if res := hostBlock(write, f.handle, offset+done, buf+done, size); res != abi.ResultOK {
+			if done == 0 {
+				return resultErrno(res)
+			}
+			break
+		}
+	}
+	return int64(done)
+}
+
+func resultErrno(r abi.Result) int64 {
+	switch r {
+	case abi.ResultAgain:
+		return eAGAIN
+	case abi.ResultInval:
+		return eINVAL
+	}
+	return eIO
+}
+
+func (f *file) ioctlDevice(request, arg uintptr) int64 {
+	switch {
+	case request == abi.IoctlDeviceInfo && f.object != 0:
+		*at[abi.DeviceInfo](arg) = abi.DeviceInfo{
+			Handle: uint64(f.handle),
+			Info:   at[abi.ManifestEntry](f.object).Info,
+		}
+		return 0
+	case request == abi.IoctlPollSet && f.kind == filePoll:
+		f.count = uint64(arg)
+		notify(f)
+		return 0
+	}
+	return eNOTTY
+}
+
+// sysTransfer is pread64 and pwrite64.
+func sysTransfer(write bool, fd, buf, n, offset uintptr) int64 {
+	f := fileAt(fd)
+	if f == nil {
+		return eBADF
+	}
+	if f.kind != fileBlock {
+		return eSPIPE
+	}
+	return f.transferBlocks(write, buf, n, offset)
+}

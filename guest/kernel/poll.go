@@ -1,0 +1,50 @@
+package kernel
+
+// What is known about the devices comes from POLL hypercalls.
+
+// pollGap is how long a look at the devices stays good for callers that will
+// not sleep anyway.
+const pollGap = 100 * 1000 // ns
+
+var (
+	deviceReady uint64 // handles known to be readable: a read has not come back empty since
+	lastPoll    int64
+)
+
+// wanted is the set of devices somebody waits for and that are not known to
+// be ready.
+func wanted() uint64 {
+	set := uint64(0)
+	for a := deviceFiles; a != 0; {
+		f := at[file](a)
+		a = f.nextDevice
+		if f.interests != 0 {
+			set |= f.count
+		}
+	}
+	return set &^ deviceReady
+}
+
+// pollDevices asks the tender, sleeping for at most timeout nanoseconds.
+func pollDevices(timeout int64) {
+	news := hostPoll(timeout, wanted()) &^ deviceReady
+	deviceReady |= news
+	lastPoll = monotonic()
+	for a := deviceFiles; a != 0 && news != 0; {
+		f := at[file](a)
+		a = f.nextDevice
+		if f.count&news != 0 {
+			notify(f)
+		}
+	}
+}
+
+// lookAtDevices is pollDevices without sleeping, unless that was done just
+// now or nobody cares; it says whether it was done.
+func lookAtDevices() bool {
+	if wanted() == 0 || monotonic()-lastPoll < pollGap {
+		return false
+	}
+	pollDevices(0)
+	return true
+}
