@@ -1,0 +1,146 @@
+package syntax
+
+import "tender/nacl/diag"
+
+// body reads the braces of a function or condition and what is in them. It
+// goes on behind wrong statements, and returns false if there were any.
+func (p *parser) body() ([]Stmt, bool) {
+	opened := p.token().Span
+	if !p.is(LeftBrace) {
+		p.expected("{")
+		return nil, false
+	}
+	p.mark(Body)
+	p.next()
+	if p.is(RightBrace) {
+		p.errs.Errorf(opened.To(p.token().Span), "these braces are empty: at least one action is needed")
+		p.next()
+		return nil, true
+	}
+	var all []Stmt
+	good := true
+	for !p.is(RightBrace) && !p.is(EOF) && !p.errs.Full() && !p.elementAhead() {
+		start := p.at
+		p.mark(Item)
+		if s := p.statement(); s != nil {
+			all = append(all, s)
+			continue
+		}
+		good = false
+		p.skipStatement(start)
+	}
+	return all, p.close(RightBrace, opened) && good
+}
+
+// statement reads one element of a body; nil is an error.
+func (p *parser) statement() Stmt {
+	switch {
+	case p.is(If):
+		if s := p.condition(); s != nil {
+			return s
+		}
+	case p.functionAhead():
+		if f := p.function(); f != nil {
+			return f
+		}
+	case p.is(Ident):
+		if s := p.call(); s != nil {
+			return s
+		}
+	default:
+		p.expected("an action, a function, if or }")
+	}
+	return nil
+}
+
+func (p *parser) call() *Call {
+	c := &Call{Name: p.word()}
+	opened := p.token().Span
+	if !p.take(LeftParen) {
+		switch p.kind() {
+		case Colon, Dot, Comma:
+			p.errs.Errorf(p.token().Span, "%s cannot follow an action: constants and objects are outside of functions", p.found())
+			return nil
+		}
+		return c
+	}
+	c.Parens = true
+	if p.take(RightParen) {
+		return c
+	}
+	for {
+		v := p.value()
+		if v == nil {
+			return nil
+		}
+		c.Args = append(c.Args, v)
+		if !p.take(Comma) {
+			break
+		}
+	}
+	if !p.close(RightParen, opened) {
+		return nil
+	}
+	return c
+}
+
+// condition reads an if with its bodies.
+func (p *parser) condition() *Branch {
+	if !p.enter() {
+		return nil
+	}
+	defer p.leave()
+	s := &Branch{Span: p.token().Span}
+	p.next()
+	opened := p.token().Span
+	if !p.need(LeftParen, "( after if") {
+		return nil
+	}
+	if s.Cond = p.or(); s.Cond == nil || !p.closeCondition(opened) {
+		return nil
+	}
+	var good bool
+	if s.Then, good = p.body(); s.Then == nil {
+		return nil
+	}
+	if p.take(Else) {
+		if p.is(If) {
+			p.errs.Errorf(p.last().To(p.token().Span), "there is no else if: put the if into the braces of else { … }")
+			p.condition()
+			return nil
+		}
+		var ok bool
+		s.Else, ok = p.body()
+		good = good && ok
+	}
+	s.Span = s.To(p.last())
+	if !good {
+		return nil
+	}
+	return s
+}
+
+func (p *parser) closeCondition(opened diag.Span) bool {
+	if k := p.kind(); Equal <= k && k <= In {
+		p.errs.Errorf(p.token().Span, "%s compares two values, and there is none before it", p.found())
+		return false
+	}
+	return p.close(RightParen, opened)
+}
+
+// skipStatement goes behind the statement that began with the token number
+// start: to the next line or the closing brace on its level.
+func (p *parser) skipStatement(start int) {
+	open := 0
+	for i := start; i < p.at; i++ {
+		open += nesting(p.tokens[i].Kind)
+	}
+	for ; !p.is(EOF); p.next() {
+		t := p.token()
+		begins := p.at > start && t.Lines > 0 && (t.Kind == Ident || t.Kind == If)
+		if open <= 0 && (begins || t.Kind == RightBrace) || p.elementAhead() {
+			return
+		}
+		open += nesting(t.Kind)
+	}
+}
