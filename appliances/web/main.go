@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "web: %v; --help explains\n", err)
 		return exitUsage
 	}
-	if err := serve(ctx, o, stdout); err != nil {
+	if err := serve(ctx, o, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "web: %v\n", err)
 		return exitFailure
 	}

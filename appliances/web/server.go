@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -21,12 +22,12 @@ const (
 
 // serve listens, says where, and serves until ctx ends. Then it takes no more
 // requests and waits for those under way.
-func serve(ctx context.Context, o options, stdout io.Writer) error {
+func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	handler, err := newHandler(o)
 	if err != nil {
 		return err
 	}
-	server := newServer(handler)
+	server := newServer(handler, newErrorLog(stderr))
 	var listening []func() error
 	if o.listen != "" {
 		l, err := net.Listen("tcp", o.listen)
@@ -65,9 +66,10 @@ func serve(ctx context.Context, o options, stdout io.Writer) error {
 }
 
 // newServer speaks HTTP/1.1 and 2, with and without TLS.
-func newServer(handler http.Handler) *http.Server {
+func newServer(handler http.Handler, errors *log.Logger) *http.Server {
 	s := &http.Server{
 		Handler:           handler,
+		ErrorLog:          errors,
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
