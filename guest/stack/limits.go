@@ -1,0 +1,63 @@
+package stack
+
+import (
+	"runtime/debug"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	netstack "gvisor.dev/gvisor/pkg/tcpip/stack"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+)
+
+// limits are the sizes of buffers in bytes, by the memory that there is.
+type limits struct {
+	// tcpInitial and tcpMax bound one direction of a TCP connection: it
+	// starts with the former and is tuned up to the latter as its round trip
+	// and its speed need it.
+	tcpInitial, tcpMax int
+	// datagrams is the default of what waits in a UDP or raw socket, and
+	// datagramsMax what a program can ask for.
+	datagrams, datagramsMax int
+	// timeWait is how long a closed connection is remembered.
+	timeWait time.Duration
+}
+
+// limitsFor gives a connection a sixty-fourth of the memory, so that some dozens
+// of connections whose peers are slow still leave room for the program.
+func limitsFor(memory int64) limits {
+	share := func(parts, least, most int64) int { return int(min(max(memory/parts, least), most)) }
+	l := limits{
+		tcpInitial:   share(256, 64<<10, 1<<20),
+		tcpMax:       share(64, 256<<10, 4<<20),
+		datagrams:    share(256, 64<<10, 208<<10),
+		datagramsMax: share(64, 256<<10, 4<<20),
+		timeWait:     tcp.DefaultTCPTimeWaitTimeout,
+	}
+	// RFC 9293 wants two segment lifetimes, four minutes; Linux remembers for
+	// one. A closed connection takes about 10 KiB here, so a small guest
+	// that serves a thousand connections per second cannot.
+	if memory < 1<<30 {
+		l.timeWait = 10 * time.Second
+	}
+	return l
+}
+
+// memoryBytes is the memory of the Go heap: what the guest kernel has set as soft
+// limit at boot.
+func memoryBytes() int64 { return debug.SetMemoryLimit(-1) }
+
+// apply sets the limits. netstack refuses none of these options.
+func (l limits) apply(s *netstack.Stack) error {
+	send := tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: l.tcpInitial, Max: l.tcpMax}
+	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: l.tcpInitial, Max: l.tcpMax}
+	sack, tune, wait := tcpip.TCPSACKEnabled(true), tcpip.TCPModerateReceiveBufferOption(true), tcpip.TCPTimeWaitTimeoutOption(l.timeWait)
+	for _, o := range []tcpip.SettableTransportProtocolOption{&send, &receive, &sack, &tune, &wait} {
+		if err := s.SetTransportProtocolOption(tcp.ProtocolNumber, o); err != nil {
+			return failure(err)
+		}
+	}
+	if err := s.SetOption(tcpip.SendBufferSizeOption{Min: tcp.MinBufferSize, Default: l.datagrams, Max: l.datagramsMax}); err != nil {
+		return failure(err)
+	}
+	return failure(s.SetOption(tcpip.ReceiveBufferSizeOption{Min: tcp.MinBufferSize, Default: l.datagrams, Max: l.datagramsMax}))
+}
