@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"tender/guest/net/arp"
 	"tender/guest/net/engine"
 	"tender/guest/net/wire"
 )
@@ -156,7 +155,7 @@ func (f *firewall) deadline() time.Time {
 	if deadline.IsZero() || !f.exit.IsZero() && f.exit.Before(deadline) {
 		deadline = f.exit
 	}
-	if d := f.engine.Deadline(); d != arp.Never {
+	if d := f.engine.Deadline(); d != engine.Never {
 		if t := f.start.Add(time.Duration(d)); deadline.IsZero() || t.Before(deadline) {
 			deadline = t
 		}

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-
 	"tender/guest/net/flow"
 	"tender/guest/net/packet"
 	"tender/guest/net/route"
@@ -16,25 +14,48 @@ type Port interface {
 	WriteFrame(frame []byte) error
 }
 
-// Interface is one Ethernet interface.
+// Interface is one Ethernet interface, or a VLAN on one.
 type Interface struct {
 	// Name is for messages and counters.
 	Name string
-	Port Port
-	MAC  wire.MAC
-	// MTU is the longest datagram in bytes, MinMTU to MaxMTU.
+	// VLAN is 0 for an interface with a port. Otherwise the interface is this
+	// 802.1Q VLAN on interface Parent, which has the port: Port and MAC are
+	// taken from there.
+	VLAN   uint16
+	Parent int
+	Port   Port
+	MAC    wire.MAC
+	// MTU is the longest datagram in bytes, MinMTU to MaxMTU, and MinMTU6 at
+	// least with IPv6. 0 stands for that of the parent.
 	MTU int
-	// Addrs are the interface's own addresses, each with its network. The
-	// first is the source of ICMP errors.
-	Addrs []wire.Prefix4
+	// Addrs and Addrs6 are the interface's own addresses, each with its
+	// network. The first is the source of ICMP errors and of what Masquerade
+	// translates. IPv6 is ignored where there is no address of it; where there
+	// is, the link-local address made from MAC is there too.
+	Addrs  []wire.Prefix4
+	Addrs6 []wire.Prefix
+	// Unnumbered says that there need be no address: the interface is only
+	// the parent of others, or will be told its address by Readdress.
+	Unnumbered bool
+	// Masquerade gives IPv4 flows that begin through this interface its own
+	// address as their source.
+	Masquerade bool
 	// Chains; nil accepts all.
 	Prerouting, Input, Output, Postrouting packet.Chain
+	// Waiting is how many frames may wait for neighbours of the interface; 0
+	// stands for Config.Waiting.
+	Waiting int
+	// Bootstrap takes the data of UDP datagrams to port 68, whoever they are
+	// addressed to: a DHCP client listens here before it has an address. May
+	// be nil.
+	Bootstrap func(data []byte, nowNanos int64)
 }
 
 // Bounds of Interface.MTU.
 const (
-	MinMTU = 68
-	MaxMTU = 0xffff - wire.EthernetLen
+	MinMTU  = 68
+	MinMTU6 = 1280
+	MaxMTU  = 0xffff - wire.EthernetLen
 )
 
 // MaxInterfaces is the number of interfaces an engine can have.
@@ -44,21 +65,42 @@ const MaxInterfaces = 63
 // the defaults.
 type Config struct {
 	Interfaces []Interface
-	// Routes are those beside the interfaces' own networks. A NextHop must be
-	// in a network of its interface.
-	Routes []route.Route
+	// Routes and Routes6 are those beside the interfaces' own networks. A
+	// NextHop must be in a network of its interface.
+	Routes  []route.Route
+	Routes6 []route.Route6
 	// Forward is the chain of everything that is not to or from the engine
 	// itself; nil drops all.
 	Forward packet.Chain
-	// Flows is the size of the flow table.
-	Flows    int
-	Timeouts flow.Timeouts
+	// Services take datagrams to the engine's own addresses, in this order.
+	Services []Service
+	// Flows is the size of the flow table, Timeouts, StatelessTCP and Ports
+	// are those of flow.Config.
+	Flows        int
+	Timeouts     flow.Timeouts
+	StatelessTCP bool
+	Ports        flow.Ports
 	// Fragments is how many fragmented datagrams can be on their way.
 	Fragments int
-	// Neighbours and Waiting are the bounds of each interface's ARP cache.
+	// Neighbours and Waiting are the bounds of each interface's neighbour
+	// cache.
 	Neighbours, Waiting int
 	// ICMPErrorsPerSecond bounds the ICMP errors sent (RFC 1812 §4.3.2.8).
 	ICMPErrorsPerSecond int
+	// SilentTTL says nothing to the sender of a datagram whose time to live
+	// ends here.
+	SilentTTL bool
+	// AnySource takes datagrams from an interface that the route back to
+	// their source does not lead to. Without it they are dropped (RFC 3704).
+	AnySource bool
+}
+
+// Service takes datagrams addressed to the engine itself. Its methods are
+// called on the engine's goroutine.
+type Service interface {
+	// Deliver reports whether p was for the service, which has then dealt
+	// with it. It must not keep p.
+	Deliver(p *packet.Packet, nowNanos int64) bool
 }
 
 // Defaults of Config.
@@ -85,133 +127,17 @@ func (c *Config) setDefaults() {
 	if c.Forward == nil {
 		c.Forward = func(*packet.Packet) packet.Verdict { return packet.Drop }
 	}
-}
-
-// check says what in the configuration cannot work.
-func (c *Config) check() error {
-	if n := len(c.Interfaces); n == 0 || n > MaxInterfaces {
-		return fmt.Errorf("%d interfaces: an engine has 1 to %d", n, MaxInterfaces)
-	}
-	if c.Fragments < 0 || c.Fragments > flow.MaxCapacity || c.ICMPErrorsPerSecond < 0 || c.ICMPErrorsPerSecond > 1e9 {
-		return fmt.Errorf("%d fragmented datagrams and %d ICMP errors per second: out of bounds", c.Fragments, c.ICMPErrorsPerSecond)
-	}
-	type owned struct {
-		name string
-		net  wire.Prefix4
-	}
-	var all []owned
 	for i := range c.Interfaces {
 		n := &c.Interfaces[i]
-		if err := n.check(); err != nil {
-			return fmt.Errorf("interface %s: %w", n.Name, err)
-		}
-		for _, a := range n.Addrs {
-			for _, o := range all {
-				if o.net.Addr == a.Addr || o.net.Network() == a.Network() && o.net.Bits == a.Bits && o.name != n.Name {
-					return fmt.Errorf("interface %s: address %v collides with %v of interface %s", n.Name, a, o.net, o.name)
-				}
-			}
-			all = append(all, owned{n.Name, a})
-		}
-	}
-	for _, r := range c.Routes {
-		if err := c.checkRoute(r); err != nil {
-			return fmt.Errorf("route to %v: %w", r.Prefix, err)
-		}
-	}
-	return nil
-}
-
-func (n *Interface) check() error {
-	switch {
-	case n.Port == nil:
-		return fmt.Errorf("has no port")
-	case !n.MAC.IsStation():
-		return fmt.Errorf("%v cannot be a station's Ethernet address", n.MAC)
-	case n.MTU < MinMTU || n.MTU > MaxMTU:
-		return fmt.Errorf("MTU %d is not in %d to %d", n.MTU, MinMTU, MaxMTU)
-	case len(n.Addrs) == 0:
-		return fmt.Errorf("has no address")
-	}
-	for _, a := range n.Addrs {
-		switch {
-		case a.Bits == 0 || a.Bits > 32:
-			return fmt.Errorf("address %v: the network must have 1 to 32 bits", a)
-		case a.Addr.IsMartian() || a.Addr.IsMulticast():
-			return fmt.Errorf("address %v cannot be a host's", a)
-		case a.Bits < 31 && (a.Addr == a.Network() || a.Addr == a.Last()):
-			return fmt.Errorf("address %v is the network's own or its broadcast address", a)
-		}
-	}
-	return nil
-}
-
-func (c *Config) checkRoute(r route.Route) error {
-	if r.Kind != route.Forward {
-		return fmt.Errorf("local and broadcast routes come from the interfaces' addresses")
-	}
-	if r.Iface < 0 || r.Iface >= len(c.Interfaces) {
-		return fmt.Errorf("there is no interface %d", r.Iface)
-	}
-	if r.NextHop == 0 {
-		return nil
-	}
-	n := &c.Interfaces[r.Iface]
-	for i := range c.Interfaces {
-		for _, a := range c.Interfaces[i].Addrs {
-			if a.Addr == r.NextHop {
-				return fmt.Errorf("next hop %v is our own address", r.NextHop)
+		if n.VLAN != 0 && n.Parent >= 0 && n.Parent < len(c.Interfaces) {
+			parent := &c.Interfaces[n.Parent]
+			n.Port, n.MAC = parent.Port, parent.MAC
+			if n.MTU == 0 {
+				n.MTU = parent.MTU
 			}
 		}
-	}
-	if !n.onLink(r.NextHop) {
-		return fmt.Errorf("next hop %v is in no network of interface %s", r.NextHop, n.Name)
-	}
-	return nil
-}
-
-// onLink reports whether a can be a neighbour's address: in a network of the
-// interface, and no broadcast address of it.
-func (n *Interface) onLink(a wire.Addr4) bool {
-	for _, p := range n.Addrs {
-		if p.Contains(a) && (p.Bits >= 31 || a != p.Network() && a != p.Last()) {
-			return true
+		if n.Waiting == 0 {
+			n.Waiting = c.Waiting
 		}
 	}
-	return false
-}
-
-// owns reports whether a is an address of the interface.
-func (n *Interface) owns(a wire.Addr4) bool {
-	for _, p := range n.Addrs {
-		if p.Addr == a {
-			return true
-		}
-	}
-	return false
-}
-
-// routes returns the interfaces' own routes and those configured. Own networks
-// win over configured routes to the same prefix.
-func (c *Config) routes() []route.Route {
-	var all []route.Route
-	for i := range c.Interfaces {
-		for _, a := range c.Interfaces[i].Addrs {
-			host := func(addr wire.Addr4, kind route.Kind, cost int) route.Route {
-				return route.Route{Prefix: wire.Prefix4{Addr: addr, Bits: 32}, Iface: i, Kind: kind, Cost: cost}
-			}
-			all = append(all, host(a.Addr, route.Local, -3))
-			if a.Bits < 32 {
-				all = append(all, route.Route{Prefix: a, Iface: i, Cost: -1})
-			}
-			if a.Bits < 31 {
-				all = append(all, host(a.Network(), route.Broadcast, -2), host(a.Last(), route.Broadcast, -2))
-			}
-		}
-	}
-	for _, r := range c.Routes {
-		r.Cost = max(r.Cost, 0)
-		all = append(all, r)
-	}
-	return all
 }

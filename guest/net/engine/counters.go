@@ -5,7 +5,7 @@ import "tender/guest/net/flow"
 // Counters are those of one interface. At every moment
 //
 //	RxFrames = Fates[0] + … + Fates[Fates-1] + Held
-//	TxFrames = TxForwarded + TxFragments + TxARP + TxICMP
+//	TxFrames = TxForwarded + TxFragments + TxARP + TxICMP + TxOwn
 //
 // and over all interfaces the sum of Fates[Forwarded] is that of TxForwarded.
 type Counters struct {
@@ -16,14 +16,16 @@ type Counters struct {
 	Held uint64
 
 	TxFrames, TxBytes uint64
-	// TxForwarded are forwarded frames, TxFragments pieces of such, TxARP and
-	// TxICMP what the engine itself has to say.
-	TxForwarded, TxFragments, TxARP, TxICMP uint64
+	// TxForwarded are forwarded frames, TxFragments pieces of such, TxARP
+	// (neighbour discovery included) and TxICMP what the engine itself has to
+	// say, TxOwn what the program has given to Send and Broadcast.
+	TxForwarded, TxFragments, TxARP, TxICMP, TxOwn uint64
 	// TxFailed frames were refused by the port; they are in no other number
 	// of this group.
 	TxFailed uint64
 
-	// ARPConflicts are messages of somebody who uses an address of ours.
+	// ARPConflicts are ARP and neighbour discovery messages of somebody who
+	// uses an address of ours.
 	ARPConflicts uint64
 	// Neighbours is the number of known neighbours.
 	Neighbours uint64
@@ -42,7 +44,7 @@ func (c *Counters) Dropped() uint64 {
 func (e *Engine) Counters(iface int) Counters {
 	n := &e.ifaces[iface]
 	c := n.counters
-	c.Neighbours = uint64(n.arp.Neighbours())
+	c.Neighbours = uint64(n.neighbours.Neighbours())
 	return c
 }
 

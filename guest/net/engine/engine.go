@@ -3,17 +3,22 @@ package engine
 import (
 	"fmt"
 
-	"tender/guest/net/arp"
 	"tender/guest/net/flow"
+	"tender/guest/net/neighbour"
 	"tender/guest/net/packet"
 	"tender/guest/net/route"
 	"tender/guest/net/wire"
 )
 
+// Never is the deadline of an engine with nothing to wait for.
+const Never = neighbour.Never
+
 // Engine is a router. It is for one goroutine.
 type Engine struct {
+	config    Config
 	ifaces    []iface
 	routes    *route.Table
+	routes6   *route.Table6
 	flows     *flow.Table
 	fragments *flow.Fragments
 	forward   packet.Chain
@@ -23,32 +28,38 @@ type Engine struct {
 	// packet and own are the datagram being handled and the one being said;
 	// they are here so that handing them to a chain needs no allocation.
 	packet, own packet.Packet
-	// piece is for a fragment, message for what the engine says itself.
-	piece, message []byte
-	ipID           uint16
+	// piece is for a fragment, message for ICMP errors and ARP, tagged for a
+	// frame with its VLAN.
+	piece, message, tagged []byte
+	ipID                   uint16
 }
 
 // iface is an interface at work; its number is its place in Engine.ifaces.
 type iface struct {
 	Interface
-	engine   *Engine
-	number   int
-	arp      *arp.Cache
-	counters Counters
+	engine     *Engine
+	number     int
+	neighbours *neighbour.Cache
+	counters   Counters
+	linkLocal  wire.Addr
+	// vlans are the interfaces on this one; nil if there are none.
+	vlans *[wire.MaxVLAN + 1]*iface
 }
 
 // New makes an engine, and all the memory it will ever use.
 func New(c Config) (*Engine, error) {
+	c.Interfaces = append([]Interface(nil), c.Interfaces...)
 	c.setDefaults()
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	e := &Engine{forward: c.Forward, ifaces: make([]iface, len(c.Interfaces))}
-	var err error
-	if e.routes, err = route.New(c.routes()); err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+	e := &Engine{config: c, forward: c.Forward, ifaces: make([]iface, len(c.Interfaces))}
+	if err := e.buildRoutes(&c); err != nil {
+		return nil, err
 	}
-	if e.flows, err = flow.New(c.Flows, c.Timeouts); err != nil {
+	var err error
+	e.flows, err = flow.New(flow.Config{Capacity: c.Flows, Timeouts: c.Timeouts, StatelessTCP: c.StatelessTCP, Ports: c.Ports})
+	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	e.fragments = flow.NewFragments(c.Fragments)
@@ -60,23 +71,57 @@ func New(c Config) (*Engine, error) {
 	e.piece, e.message = make([]byte, longest), make([]byte, maxMessage)
 	for i := range e.ifaces {
 		n := &e.ifaces[i]
-		*n = iface{Interface: c.Interfaces[i], engine: e, number: i}
-		n.arp, err = arp.New(arp.Config{Neighbours: c.Neighbours, Waiting: c.Waiting, FrameBytes: longest}, n)
+		*n = iface{Interface: c.Interfaces[i], engine: e, number: i, linkLocal: wire.LinkLocal(c.Interfaces[i].MAC)}
+		n.neighbours, err = neighbour.New(neighbour.Config{Neighbours: c.Neighbours, Waiting: n.Waiting, FrameBytes: longest}, n)
 		if err != nil {
 			return nil, fmt.Errorf("engine: interface %s: %w", n.Name, err)
+		}
+	}
+	e.tagged = make([]byte, 0, longest+wire.TagLen)
+	for i := range e.ifaces {
+		if n := &e.ifaces[i]; n.VLAN != 0 {
+			parent := &e.ifaces[n.Parent]
+			if parent.vlans == nil {
+				parent.vlans = new([wire.MaxVLAN + 1]*iface)
+			}
+			parent.vlans[n.VLAN] = n
 		}
 	}
 	return e, nil
 }
 
-// Input handles a frame that came in on an interface. See the package about
-// who owns the frame. Precondition: iface is the number of an interface.
+// Input handles a frame that came in on the port of an interface; one with an
+// 802.1Q tag goes on to the interface of its VLAN. See the package about who
+// owns the frame. Precondition: iface is the number of an interface.
 func (e *Engine) Input(iface int, frame []byte, nowNanos int64) {
 	e.nowNanos = nowNanos
 	n := &e.ifaces[iface]
+	size := uint64(len(frame))
+	fate := DropVLAN
+	n, frame, ok := n.untag(frame)
+	if ok {
+		fate = e.ethernet(n, frame)
+	}
 	n.counters.RxFrames++
-	n.counters.RxBytes += uint64(len(frame))
-	n.settle(e.ethernet(n, frame))
+	n.counters.RxBytes += size
+	n.settle(fate)
+}
+
+// untag returns the interface that a frame is for, and the frame without its
+// tag; not ok says that its VLAN is nobody's. Frames are left as they are where there
+// are no VLANs.
+func (n *iface) untag(frame []byte) (to *iface, _ []byte, ok bool) {
+	if n.vlans == nil || len(frame) < wire.EthernetLen+wire.TagLen || wire.Ethernet(frame).Type() != wire.TypeVLAN {
+		return n, frame, true
+	}
+	tagged := wire.Tagged(frame)
+	if vlan := tagged.VLAN(); vlan != 0 {
+		if vlan > wire.MaxVLAN || n.vlans[vlan] == nil {
+			return n, frame, false
+		}
+		n = n.vlans[vlan]
+	}
+	return n, tagged.Strip(), true
 }
 
 // settle counts the fate of a frame that came in on n.
@@ -94,22 +139,25 @@ func (e *Engine) Tick(nowNanos int64) {
 	const some = 64
 	e.nowNanos = nowNanos
 	for i := range e.ifaces {
-		e.ifaces[i].arp.Tick(nowNanos)
+		e.ifaces[i].neighbours.Tick(nowNanos)
 	}
 	e.flows.Expire(nowNanos, some)
 }
 
-// Deadline is when Tick has to be called next, or arp.Never.
+// Deadline is when Tick has to be called next, or Never.
 func (e *Engine) Deadline() int64 {
-	deadline := arp.Never
+	deadline := Never
 	for i := range e.ifaces {
-		deadline = min(deadline, e.ifaces[i].arp.Deadline())
+		deadline = min(deadline, e.ifaces[i].neighbours.Deadline())
 	}
 	return deadline
 }
 
 // write sends a complete frame.
 func (n *iface) write(frame []byte, sent *uint64) bool {
+	if n.VLAN != 0 {
+		frame = wire.AppendTagged(n.engine.tagged[:0], frame, n.VLAN)
+	}
 	size := uint64(len(frame))
 	if n.Port.WriteFrame(frame) != nil {
 		n.counters.TxFailed++

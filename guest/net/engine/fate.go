@@ -12,8 +12,13 @@ const (
 	Fragmented
 	// ARP was an ARP message that was understood.
 	ARP
+	// Discovery was IPv6 neighbour discovery that was understood or is not for
+	// routers.
+	Discovery
 	// Echo was an echo request to us; it was answered.
 	Echo
+	// Delivered was taken by a service of ours.
+	Delivered
 
 	// DropFrameShort has no Ethernet header.
 	DropFrameShort
@@ -23,13 +28,19 @@ const (
 	DropFrameSource
 	// DropNotForUs has the Ethernet destination of somebody else.
 	DropNotForUs
-	// DropEtherType is neither IPv4 nor ARP.
+	// DropVLAN is tagged for a VLAN that is no interface.
+	DropVLAN
+	// DropEtherType is neither IPv4 nor ARP, nor IPv6 where we speak it.
 	DropEtherType
 	// DropARPMalformed is no ARP message for Ethernet and IPv4.
 	DropARPMalformed
 	// DropARPSpoofed says something about who is where that cannot be true.
 	DropARPSpoofed
-	// DropIPHeader has no complete IPv4 header.
+	// DropNeighbourMalformed and DropNeighbourSpoofed are the same of neighbour
+	// discovery.
+	DropNeighbourMalformed
+	DropNeighbourSpoofed
+	// DropIPHeader has no complete IPv4 or IPv6 header.
 	DropIPHeader
 	// DropIPLength has a length that does not fit the frame.
 	DropIPLength
@@ -41,6 +52,8 @@ const (
 	DropBroadcast
 	// DropMartian has an address that cannot be on a wire.
 	DropMartian
+	// DropScope has an address that is good on its link only.
+	DropScope
 	// DropSpoofed has a source that the interface does not lead to.
 	DropSpoofed
 	// DropTransport has a malformed TCP, UDP or ICMP header.
@@ -68,7 +81,8 @@ const (
 	DropTTL
 	// DropTooBig does not fit the next MTU and may not be fragmented.
 	DropTooBig
-	// DropFlowsFull would begin a flow, and the table is full.
+	// DropFlowsFull would begin a flow, and the table is full or a translation
+	// found no port.
 	DropFlowsFull
 	// DropNeighbour has a next hop that does not answer.
 	DropNeighbour
@@ -88,12 +102,14 @@ const (
 const FirstDrop = DropFrameShort
 
 var fateNames = [Fates]string{
-	Forwarded: "forwarded", Fragmented: "fragmented", ARP: "arp", Echo: "echo",
+	Forwarded: "forwarded", Fragmented: "fragmented", ARP: "arp", Discovery: "discovery",
+	Echo: "echo", Delivered: "delivered",
 	DropFrameShort: "frame_short", DropFrameLong: "frame_long", DropFrameSource: "frame_source",
-	DropNotForUs: "not_for_us", DropEtherType: "ether_type",
+	DropNotForUs: "not_for_us", DropVLAN: "vlan", DropEtherType: "ether_type",
 	DropARPMalformed: "arp_malformed", DropARPSpoofed: "arp_spoofed",
+	DropNeighbourMalformed: "neighbour_malformed", DropNeighbourSpoofed: "neighbour_spoofed",
 	DropIPHeader: "ip_header", DropIPLength: "ip_length", DropIPChecksum: "ip_checksum", DropIPOptions: "ip_options",
-	DropBroadcast: "broadcast", DropMartian: "martian", DropSpoofed: "spoofed",
+	DropBroadcast: "broadcast", DropMartian: "martian", DropScope: "scope", DropSpoofed: "spoofed",
 	DropTransport: "transport", DropTransportChecksum: "transport_checksum",
 	DropFragment: "fragment", DropFragmentOrphan: "fragment_orphan", DropInvalid: "invalid",
 	DropPrerouting: "prerouting", DropInput: "input", DropForward: "policy", DropPostrouting: "postrouting",

@@ -8,12 +8,15 @@ import (
 )
 
 // relay forwards a datagram that has met connection tracking and Prerouting.
-func (e *Engine) relay(n *iface, p *packet.Packet, dst *route.Route, match flow.Match) Fate {
-	if dst == nil {
-		e.sendError(n, p.Frame, wire.ICMPUnreachable, wire.CodeNetUnreachable, 0)
+func (e *Engine) relay(n *iface, p *packet.Packet, to way, match flow.Match) Fate {
+	if !to.ok || to.kind == route.Own {
+		e.sendError(n, p, noRoute)
 		return DropNoRoute
 	}
-	out := &e.ifaces[dst.Iface]
+	if to.kind != route.Forward || p.Tuple.Src == p.Tuple.Dst {
+		return DropMartian // a translation has made it so
+	}
+	out := &e.ifaces[to.iface]
 	p.Out = out.number
 	if e.forward(p) == packet.Drop {
 		return DropForward
@@ -24,70 +27,125 @@ func (e *Engine) relay(n *iface, p *packet.Packet, dst *route.Route, match flow.
 	if out.Postrouting != nil && out.Postrouting(p) == packet.Drop {
 		return DropPostrouting
 	}
-	if !e.flows.Commit(p, match, e.nowNanos) {
+	out.translateSrc(p)
+	if !e.flows.Commit(p, match, 0, e.nowNanos) {
 		return DropFlowsFull
 	}
 	if p.Fragment == packet.FirstFragment {
 		e.fragments.Accept(p, e.nowNanos)
 	}
-	return e.send(n, p.Frame, out, dst)
+	return e.send(n.number, p, out, to.hop)
+}
+
+// translateSrc is the end of Postrouting.
+func (out *iface) translateSrc(p *packet.Packet) {
+	switch {
+	case p.Known:
+		p.TranslateSrc()
+	case out.Masquerade && p.IP != nil && p.State == packet.New && len(out.Addrs) > 0:
+		p.SNAT(wire.From4(out.Addrs[0].Addr), 0)
+	}
 }
 
 // relayFragment forwards a fragment that follows an accepted one.
-func (e *Engine) relayFragment(n *iface, p *packet.Packet, dst *route.Route) Fate {
-	if dst == nil || dst.Kind != route.Forward {
+func (e *Engine) relayFragment(n *iface, p *packet.Packet) Fate {
+	p.SetSrc(p.Target.Src, 0)
+	p.SetDst(p.Target.Dst, 0)
+	to := e.way(p.Tuple.Dst)
+	if !to.ok || to.kind != route.Forward {
 		return DropFragmentOrphan
 	}
-	out := &e.ifaces[dst.Iface]
+	out := &e.ifaces[to.iface]
 	p.Out = out.number
 	if fate := e.checkHop(n, p, out); fate != Forwarded {
 		return fate
 	}
-	return e.send(n, p.Frame, out, dst)
+	return e.send(n.number, p, out, to.hop)
 }
 
 // checkHop returns Forwarded if TTL and MTU let the datagram go out.
 func (e *Engine) checkHop(n *iface, p *packet.Packet, out *iface) Fate {
+	if p.IP6 != nil {
+		return e.checkHop6(n, p, out)
+	}
 	if p.IP.TTL() <= 1 {
-		e.sendError(n, p.Frame, wire.ICMPTimeExceeded, 0, 0)
+		if !e.config.SilentTTL {
+			e.sendError(n, p, timeExceeded)
+		}
 		return DropTTL
 	}
 	// Options would have to be told apart in fragments; nobody needs it.
 	if len(p.IP) > out.MTU && (p.IP.DontFragment() || p.IP.HeaderLen() > wire.IPv4MinLen) {
-		e.sendError(n, p.Frame, wire.ICMPUnreachable, wire.CodeFragNeeded, uint32(out.MTU))
+		e.sendError(n, p, tooBig(out.MTU))
 		return DropTooBig
 	}
 	return Forwarded
 }
 
-// send transmits the frame, or holds it while its next hop is asked for.
-func (e *Engine) send(n *iface, frame []byte, out *iface, dst *route.Route) Fate {
-	hop := dst.NextHop
-	if hop == 0 {
-		hop = wire.IPv4(frame[wire.EthernetLen:]).Dst()
+// checkHop6 is checkHop for IPv6, which no router fragments.
+func (e *Engine) checkHop6(n *iface, p *packet.Packet, out *iface) Fate {
+	if p.IP6.HopLimit() <= 1 {
+		if !e.config.SilentTTL {
+			e.sendError(n, p, timeExceeded)
+		}
+		return DropTTL
 	}
-	mac, ok := out.arp.Lookup(hop)
+	if len(p.IP6) > out.MTU {
+		e.sendError(n, p, tooBig(out.MTU))
+		return DropTooBig
+	}
+	return Forwarded
+}
+
+// send transmits a datagram, or holds it while its next hop is asked for. tag
+// is the interface it came in on, or packet.None for one of our own.
+func (e *Engine) send(tag int, p *packet.Packet, out *iface, hop wire.Addr) Fate {
+	if hop.IsZero() {
+		hop = p.Tuple.Dst
+	}
+	mac, ok := out.neighbours.Lookup(hop)
 	if ok {
-		return out.transmit(frame, mac)
+		return out.transmit(tag, p.Frame, mac)
 	}
-	if !out.arp.Hold(hop, frame, n.number, e.nowNanos) {
+	if !out.neighbours.Hold(hop, p.Frame, tag, e.nowNanos) {
 		return DropNeighbourQueue
 	}
 	return held
 }
 
-// transmit sends a forwarded frame to a neighbour.
-func (out *iface) transmit(frame []byte, mac wire.MAC) Fate {
-	ip := wire.IPv4(frame[wire.EthernetLen:])
-	ip.DecrementTTL()
-	wire.Ethernet(frame).SetHeader(mac, out.MAC, wire.TypeIPv4)
-	if len(ip) > out.MTU {
-		return out.transmitPieces(frame, ip)
+// transmit sends a frame with a datagram to a neighbour; tag is as for send.
+// What is forwarded loses one hop of its time to live.
+func (out *iface) transmit(tag int, frame []byte, mac wire.MAC) Fate {
+	if tag == packet.None {
+		wire.Ethernet(frame).SetHeader(mac, out.MAC, typeOf(frame))
+		if !out.write(frame, &out.counters.TxOwn) {
+			return DropPort
+		}
+		return Forwarded
+	}
+	if frame[wire.EthernetLen]>>4 == 6 {
+		wire.IPv6(frame[wire.EthernetLen:]).DecrementHopLimit()
+		wire.Ethernet(frame).SetHeader(mac, out.MAC, wire.TypeIPv6)
+	} else {
+		ip := wire.IPv4(frame[wire.EthernetLen:])
+		ip.DecrementTTL()
+		wire.Ethernet(frame).SetHeader(mac, out.MAC, wire.TypeIPv4)
+		if len(ip) > out.MTU {
+			return out.transmitPieces(frame, ip)
+		}
 	}
 	if !out.write(frame, &out.counters.TxForwarded) {
 		return DropPort
 	}
 	return Forwarded
+}
+
+// typeOf is the EtherType for the datagram in a frame.
+func typeOf(frame []byte) uint16 {
+	if frame[wire.EthernetLen]>>4 == 6 {
+		return wire.TypeIPv6
+	}
+	return wire.TypeIPv4
 }
 
 // transmitPieces sends a datagram without options in fragments (RFC 791).

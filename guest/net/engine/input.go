@@ -27,12 +27,16 @@ func (e *Engine) ethernet(n *iface, frame []byte) Fate {
 		return e.ipv4(n, frame, dst.IsMulticast())
 	case wire.TypeARP:
 		return e.arp(n, eth)
+	case wire.TypeIPv6:
+		if len(n.Addrs6) > 0 {
+			return e.ipv6(n, frame, dst.IsMulticast())
+		}
 	}
 	return DropEtherType
 }
 
-// ipv4 checks a datagram and decides between us and others. group says that
-// the frame was to a group of stations.
+// ipv4 checks a datagram. group says that the frame was to a group of
+// stations.
 func (e *Engine) ipv4(n *iface, frame []byte, group bool) Fate {
 	ip, err := wire.ParseIPv4(frame[wire.EthernetLen:])
 	switch err {
@@ -48,59 +52,90 @@ func (e *Engine) ipv4(n *iface, frame []byte, group bool) Fate {
 	if options := ip.Options(); len(options) > 0 && !wire.OptionsForwardable(options) {
 		return DropIPOptions
 	}
-	dst := e.routes.Lookup(ip.Dst())
-	if fate := e.checkAddresses(n, ip, dst, group); fate != Forwarded {
+	if n.Bootstrap != nil && n.bootstrap(ip) {
+		return Delivered
+	}
+	to := e.way4(ip.Dst())
+	if fate := e.checkAddresses(n, ip, &to, group); fate != Forwarded {
 		return fate
 	}
-	p := &e.packet
-	switch p.Parse(frame, ip) {
+	if fate := refusal(e.packet.Parse(frame, ip)); fate != Forwarded {
+		return fate
+	}
+	return e.datagram(n, to)
+}
+
+// refusal is the fate for an error of packet.Parse.
+func refusal(err error) Fate {
+	switch err {
 	case nil:
+		return Forwarded
 	case packet.ErrTransportChecksum:
 		return DropTransportChecksum
 	case packet.ErrFragment:
 		return DropFragment
-	default:
-		return DropTransport
 	}
-	p.In, p.Out, p.State = n.number, packet.None, packet.Invalid
+	return DropTransport
+}
+
+// checkAddresses returns Forwarded if source and destination can be in a
+// datagram that came in on n.
+func (e *Engine) checkAddresses(n *iface, ip wire.IPv4, to *way, group bool) Fate {
+	dst, src := ip.Dst(), ip.Src()
+	if group || dst == wire.Broadcast4 || dst.IsMulticast() || to.ok && to.kind == route.Broadcast {
+		return DropBroadcast
+	}
+	if dst.IsMartian() || src.IsMartian() || src.IsMulticast() || src == dst {
+		return DropMartian
+	}
+	back := e.way4(src)
+	return e.checkBack(n, &back)
+}
+
+// checkBack judges a source by the way back to it.
+func (e *Engine) checkBack(n *iface, back *way) Fate {
+	switch {
+	case (!back.ok || back.iface != n.number) && !e.config.AnySource:
+		return DropSpoofed
+	case back.ok && !back.leads():
+		return DropMartian
+	}
+	return Forwarded
+}
+
+// datagram goes on with e.packet, whose headers and addresses are in order:
+// fragment rules, connection tracking, Prerouting, and the choice between us
+// and others.
+func (e *Engine) datagram(n *iface, to way) Fate {
+	p := &e.packet
+	p.In = n.number
 	switch p.Fragment {
 	case packet.LaterFragment:
 		if !e.fragments.Allows(p, e.nowNanos) {
 			return DropFragmentOrphan
 		}
-		return e.relayFragment(n, p, dst)
+		return e.relayFragment(n, p)
 	case packet.FirstFragment:
 		e.fragments.Refuse(p) // until it is sent
 	}
 	match := e.flows.Classify(p, e.nowNanos)
-	if p.State = match.State; p.State == packet.Invalid {
+	if p.State == packet.Invalid {
 		return DropInvalid
 	}
 	if n.Prerouting != nil && n.Prerouting(p) == packet.Drop {
 		return DropPrerouting
 	}
-	if dst != nil && dst.Kind == route.Local {
-		return e.local(n, p)
+	if p.Known {
+		p.TranslateDst()
+		if p.State == packet.Related {
+			e.flows.TranslateQuote(p, match)
+		}
 	}
-	return e.relay(n, p, dst, match)
-}
-
-// checkAddresses returns Forwarded if source and destination can be in a
-// datagram that came in on n.
-func (e *Engine) checkAddresses(n *iface, ip wire.IPv4, dst *route.Route, group bool) Fate {
-	to, from := ip.Dst(), ip.Src()
-	if group || to == wire.Broadcast4 || to.IsMulticast() || dst != nil && dst.Kind == route.Broadcast {
-		return DropBroadcast
+	if p.Tuple.Dst != p.Original.Dst {
+		to = e.way(p.Tuple.Dst)
 	}
-	if to.IsMartian() || from.IsMartian() || from.IsMulticast() || from == to {
-		return DropMartian
+	if to.ok && to.kind == route.Local {
+		return e.local(n, p, match)
 	}
-	back := e.routes.Lookup(from)
-	switch {
-	case back == nil || back.Iface != n.number:
-		return DropSpoofed
-	case back.Kind != route.Forward:
-		return DropMartian
-	}
-	return Forwarded
+	return e.relay(n, p, to, match)
 }

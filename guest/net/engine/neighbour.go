@@ -1,11 +1,12 @@
 package engine
 
 import (
-	"tender/guest/net/arp"
+	"tender/guest/net/neighbour"
+	"tender/guest/net/packet"
 	"tender/guest/net/wire"
 )
 
-var _ arp.Link = (*iface)(nil)
+var _ neighbour.Link = (*iface)(nil)
 
 // arp hears an ARP message and answers a request for an address of ours.
 func (e *Engine) arp(n *iface, eth wire.Ethernet) Fate {
@@ -13,22 +14,22 @@ func (e *Engine) arp(n *iface, eth wire.Ethernet) Fate {
 	if !ok || m.Op() != wire.ARPRequest && m.Op() != wire.ARPReply {
 		return DropARPMalformed
 	}
-	sender, senderMAC, request := m.SenderIP(), m.SenderMAC(), m.Op() == wire.ARPRequest
+	sender, senderMAC, request := wire.From4(m.SenderIP()), m.SenderMAC(), m.Op() == wire.ARPRequest
 	if senderMAC != eth.Src() {
 		return DropARPSpoofed
 	}
 	switch {
-	case sender == 0 && request: // somebody looks whether an address is free (RFC 5227)
+	case m.SenderIP() == 0 && request: // somebody looks whether an address is free (RFC 5227)
 	case n.owns(sender):
 		n.counters.ARPConflicts++
 		return DropARPSpoofed
 	case !n.onLink(sender):
 		return DropARPSpoofed
 	default:
-		n.arp.Heard(sender, senderMAC, e.nowNanos)
+		n.neighbours.Heard(sender, senderMAC, e.nowNanos)
 	}
-	if target := m.TargetIP(); request && n.owns(target) {
-		n.sendARP(senderMAC, wire.ARPReply, target, senderMAC, sender)
+	if target := m.TargetIP(); request && n.owns(wire.From4(target)) {
+		n.sendARP(senderMAC, wire.ARPReply, target, senderMAC, m.SenderIP())
 	}
 	return ARP
 }
@@ -40,38 +41,61 @@ func (e *Engine) Announce() {
 		for _, a := range n.Addrs {
 			n.sendARP(wire.BroadcastMAC, wire.ARPRequest, a.Addr, wire.MAC{}, a.Addr)
 		}
-	}
-}
-
-// SendRequest is part of arp.Link.
-func (n *iface) SendRequest(target wire.Addr4) {
-	from := n.Addrs[0].Addr
-	for _, a := range n.Addrs {
-		if a.Contains(target) {
-			from = a.Addr
-			break
+		for _, a := range n.Addrs6 {
+			n.sendNeighbour(wire.ICMP6NeighbourAdvert, wire.FlagRouter|wire.FlagOverride, a.Addr, a.Addr, wire.AllNodes, wire.AllNodes.GroupMAC())
 		}
 	}
-	n.sendARP(wire.BroadcastMAC, wire.ARPRequest, from, wire.MAC{}, target)
 }
 
-// Resolved is part of arp.Link; tag is the interface the frame came in on.
+// SendRequest is part of neighbour.Link.
+func (n *iface) SendRequest(target wire.Addr) {
+	if !target.Is4() {
+		group := target.SolicitedNode()
+		n.sendNeighbour(wire.ICMP6NeighbourSolicit, 0, target, n.linkLocal, group, group.GroupMAC())
+		return
+	}
+	if from, ok := n.sourceFor(target); ok {
+		n.sendARP(wire.BroadcastMAC, wire.ARPRequest, from.As4(), wire.MAC{}, target.As4())
+	}
+}
+
+// Resolved is part of neighbour.Link; tag is the interface the frame came in
+// on, or packet.None.
 func (n *iface) Resolved(frame []byte, tag int, mac wire.MAC) {
+	fate := n.transmit(tag, frame, mac)
+	if tag == packet.None {
+		return
+	}
 	in := &n.engine.ifaces[tag]
 	in.counters.Held--
-	in.settle(n.transmit(frame, mac))
+	in.settle(fate)
 }
 
-// GaveUp is part of arp.Link.
-func (n *iface) GaveUp(frame []byte, tag int, why arp.Reason) {
+// GaveUp is part of neighbour.Link.
+func (n *iface) GaveUp(frame []byte, tag int, why neighbour.Reason) {
+	if tag == packet.None {
+		return
+	}
 	in := &n.engine.ifaces[tag]
 	in.counters.Held--
-	if why == arp.Displaced {
+	if why == neighbour.Displaced {
 		in.settle(DropNeighbourQueue)
 		return
 	}
-	n.engine.sendError(in, frame, wire.ICMPUnreachable, wire.CodeHostUnreachable, 0)
+	n.engine.giveUp(in, frame)
 	in.settle(DropNeighbour)
+}
+
+// giveUp tells the sender of a held datagram that there is no neighbour. The
+// datagram is translated already; its sender knows it in another form.
+func (e *Engine) giveUp(in *iface, frame []byte) {
+	p := &e.packet
+	if !e.parse(p, frame) {
+		return
+	}
+	e.flows.Restore(p)
+	p.Original = p.Tuple
+	e.sendError(in, p, noNeighbour)
 }
 
 func (n *iface) sendARP(dst wire.MAC, op uint16, from wire.Addr4, targetMAC wire.MAC, target wire.Addr4) {

@@ -187,7 +187,7 @@ func (r *rig) checkCounters() {
 		if c.RxFrames != sum {
 			r.t.Errorf("interface %d: %d frames in, %d fates", i, c.RxFrames, sum)
 		}
-		if c.TxFrames != c.TxForwarded+c.TxFragments+c.TxARP+c.TxICMP {
+		if c.TxFrames != c.TxForwarded+c.TxFragments+c.TxARP+c.TxICMP+c.TxOwn {
 			r.t.Errorf("interface %d: %d frames out do not add up: %+v", i, c.TxFrames, c)
 		}
 		forwarded += c.Fates[Forwarded]
@@ -196,12 +196,12 @@ func (r *rig) checkCounters() {
 	}
 	var waiting uint64
 	for i := range r.ifaces {
-		waiting += uint64(r.ifaces[i].arp.Waiting())
+		waiting += uint64(r.ifaces[i].neighbours.Waiting())
 	}
 	if forwarded != sent || held != waiting {
 		r.t.Errorf("%d forwarded but %d sent, %d held but %d wait", forwarded, sent, held, waiting)
 	}
-	if f := r.FlowCounters(r.now); f.Begun != f.Active+f.Expired+f.Evicted+f.Reused {
+	if f := r.FlowCounters(r.now); f.Begun != f.Active+f.Expired+f.Evicted+f.Reused+f.Forgotten {
 		r.t.Errorf("flow counters do not add up: %+v", f)
 	}
 }

@@ -122,19 +122,24 @@ func New(rules []Rule, def packet.Verdict) (*Rules, error) {
 // Verdict is a packet.Chain. Its time grows with the number of rules before
 // the one that matches.
 //
-// A LaterFragment has no ports: a rule that names ports does not match it.
+// Rules are about IPv4: no rule matches IPv6. A LaterFragment has no ports: a
+// rule that names ports does not match it.
 func (s *Rules) Verdict(p *packet.Packet) packet.Verdict {
+	if !p.Tuple.Src.Is4() {
+		return s.Default
+	}
+	src, dst := p.Tuple.Src.As4(), p.Tuple.Dst.As4()
 	for i := range s.rules {
-		if s.rules[i].matches(p) {
+		if s.rules[i].matches(p, src, dst) {
 			return s.rules[i].verdict
 		}
 	}
 	return s.Default
 }
 
-func (r *compiled) matches(p *packet.Packet) bool {
+func (r *compiled) matches(p *packet.Packet, src, dst wire.Addr4) bool {
 	t := &p.Tuple
-	if t.Dst&r.dstMask != r.dst || t.Src&r.srcMask != r.src || r.states&(1<<p.State) == 0 {
+	if dst&r.dstMask != r.dst || src&r.srcMask != r.src || r.states&(1<<p.State) == 0 {
 		return false
 	}
 	if r.proto != AnyProto {

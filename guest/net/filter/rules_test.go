@@ -17,13 +17,13 @@ func rule(change func(*Rule)) Rule {
 
 func TestMatch(t *testing.T) {
 	web := packet.Packet{
-		Tuple: packet.Tuple{Src: 0x0a000001, Dst: 0xc0a80014, SrcPort: 40000, DstPort: 80, Proto: wire.ProtoTCP},
+		Tuple: packet.Tuple{Src: wire.From4(0x0a000001), Dst: wire.From4(0xc0a80014), SrcPort: 40000, DstPort: 80, Proto: wire.ProtoTCP},
 		In:    0, Out: 1, State: packet.New,
 	}
 	later := web
 	later.Fragment, later.Tuple.SrcPort, later.Tuple.DstPort = packet.LaterFragment, 0, 0
 	ping := packet.Packet{
-		Tuple: packet.Tuple{Src: 1, Dst: 2, SrcPort: 80, DstPort: 80, Proto: wire.ProtoICMP, ICMPType: 8},
+		Tuple: packet.Tuple{Src: wire.From4(1), Dst: wire.From4(2), SrcPort: 80, DstPort: 80, Proto: wire.ProtoICMP, ICMPType: 8},
 		In:    0, Out: 1, State: packet.Established,
 	}
 	net := wire.Prefix4{Addr: 0xc0a80001, Bits: 24}
@@ -88,10 +88,10 @@ func TestFirstMatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := packet.Packet{In: rng.IntN(2), Tuple: packet.Tuple{Src: wire.Addr4(rng.Uint32N(6)), DstPort: uint16(rng.IntN(16)), Proto: []uint16{6, 17, 1}[rng.IntN(3)]}}
+		p := packet.Packet{In: rng.IntN(2), Tuple: packet.Tuple{Src: wire.From4(wire.Addr4(rng.Uint32N(6))), DstPort: uint16(rng.IntN(16)), Proto: []uint16{6, 17, 1}[rng.IntN(3)]}}
 		want := def
 		for _, r := range rules {
-			if r.Src.Contains(p.Tuple.Src) && (r.Proto == AnyProto || r.Proto == int(p.Tuple.Proto)) &&
+			if r.Src.Contains(p.Tuple.Src.As4()) && (r.Proto == AnyProto || r.Proto == int(p.Tuple.Proto)) &&
 				(r.DstPorts == AnyPort || r.DstPorts.First <= p.Tuple.DstPort && p.Tuple.DstPort <= r.DstPorts.Last) &&
 				(r.In < 0 || r.In == p.In) {
 				want = r.Verdict
@@ -101,6 +101,16 @@ func TestFirstMatch(t *testing.T) {
 		if got := set.Verdict(&p); got != want {
 			t.Fatalf("%v, want %v for %v in %d and %+v", got, want, p.Tuple, p.In, rules)
 		}
+	}
+}
+
+func TestIPv6GetsDefault(t *testing.T) {
+	set, err := New([]Rule{rule(func(*Rule) {})}, packet.Drop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set.Verdict(&packet.Packet{Tuple: packet.Tuple{Src: wire.Addr{Hi: 1}}}) != packet.Drop {
+		t.Error("a rule about IPv4 took IPv6")
 	}
 }
 

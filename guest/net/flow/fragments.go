@@ -12,7 +12,8 @@ import (
 // a first fragment shows ports, so it is judged like a whole datagram, and
 // later fragments follow it or are dropped: one that comes before its first, or
 // without it, or that would overwrite any of what was judged (RFC 1858, RFC
-// 3128), never passes. Nothing is reassembled or held back.
+// 3128), never passes. Nothing is reassembled or held back. Where the first
+// fragment was translated, the others are.
 //
 // The table is bounded; when it is full the oldest datagram is forgotten.
 type Fragments struct {
@@ -22,15 +23,16 @@ type Fragments struct {
 }
 
 type fragmentKey struct {
-	src, dst wire.Addr4
-	id       uint16
+	src, dst wire.Addr
+	id       uint32
 	proto    uint16
-	in       int32
+	in       uint16
 }
 
 type acceptedFragment struct {
-	nanos int64
-	end   int // of the first fragment's payload
+	nanos    int64
+	end      int // of the first fragment's payload
+	src, dst wire.Addr
 }
 
 // fragmentLifetime is how long after the first fragment others may come.
@@ -50,7 +52,8 @@ func NewFragments(capacity int) *Fragments {
 	}
 }
 
-// Accept records that a FirstFragment is being sent.
+// Accept records that a FirstFragment is being sent, with its addresses as
+// they are now.
 func (t *Fragments) Accept(p *packet.Packet, nowNanos int64) {
 	key := keyOf(p)
 	slot := t.index.Find(key)
@@ -61,7 +64,8 @@ func (t *Fragments) Accept(p *packet.Packet, nowNanos int64) {
 		}
 		t.index.Insert(slot, key)
 	}
-	t.accepted[slot] = acceptedFragment{nanos: nowNanos, end: len(p.IP.Payload())}
+	_, length, _ := p.FragmentAt()
+	t.accepted[slot] = acceptedFragment{nanos: nowNanos, end: length, src: p.Tuple.Src, dst: p.Tuple.Dst}
 	t.queues.Move(slot, fragmentsAccepted)
 }
 
@@ -75,16 +79,24 @@ func (t *Fragments) Refuse(p *packet.Packet) {
 }
 
 // Allows reports whether a LaterFragment belongs to an accepted datagram and
-// lies behind its first fragment.
+// lies behind its first fragment, and makes that one's destination its
+// Target.
 func (t *Fragments) Allows(p *packet.Packet, nowNanos int64) bool {
 	slot := t.index.Find(keyOf(p))
 	if slot == bounded.None {
 		return false
 	}
 	a := &t.accepted[slot]
-	return nowNanos-a.nanos < fragmentLifetime && p.IP.FragmentOffset() >= a.end
+	offset, _, _ := p.FragmentAt()
+	if nowNanos-a.nanos >= fragmentLifetime || offset < a.end {
+		return false
+	}
+	p.Known, p.Target = true, p.Tuple
+	p.Target.Src, p.Target.Dst = a.src, a.dst
+	return true
 }
 
 func keyOf(p *packet.Packet) fragmentKey {
-	return fragmentKey{p.Tuple.Src, p.Tuple.Dst, p.IP.ID(), p.Tuple.Proto, int32(p.In)}
+	_, _, id := p.FragmentAt()
+	return fragmentKey{p.Original.Src, p.Original.Dst, id, p.Original.Proto, uint16(p.In)}
 }

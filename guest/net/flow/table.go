@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"tender/guest/net/bounded"
 	"tender/guest/net/packet"
@@ -10,25 +11,48 @@ import (
 // MaxCapacity bounds a table.
 const MaxCapacity = 1 << 24
 
+// Owners is how many owners flows can have; 0 is nobody.
+const Owners = 256
+
+// Config is what a table is made from.
+type Config struct {
+	// Capacity is how many flows there can be, about 200 bytes each.
+	Capacity int
+	Timeouts Timeouts
+	// StatelessTCP takes TCP for a protocol with ports and nothing more: any
+	// segment begins a flow, and none is invalid.
+	StatelessTCP bool
+	// Ports are those that translations choose from; zero stands for
+	// DefaultPorts.
+	Ports Ports
+}
+
 // flow is one conversation. Its tuples are keys 2i and 2i+1 of the index:
-// those of its beginner's datagrams and of the answers.
+// those that its beginner's datagrams and the answers come in with. Where the
+// flow is translated, neither is the inverse of the other.
 type flow struct {
-	lastNanos int64
-	conn      conn
-	answered  bool
+	lastNanos  int64
+	conn       conn
+	answered   bool
+	translated bool
+	owner      uint8
 }
 
 // Table is the set of flows. It is for one goroutine. Times are nanoseconds
 // of a clock that does not go back.
 type Table struct {
-	flows    []flow
-	index    *bounded.Index[packet.Tuple]
-	queues   *bounded.Queues
-	timeouts [classes]int64
-	counters Counters
+	flows     []flow
+	index     *bounded.Index[packet.Tuple]
+	queues    *bounded.Queues
+	timeouts  [classes]int64
+	stateless bool
+	owned     [Owners]int
+	counters  Counters
+	ports     Ports
+	rand      *rand.PCG
 }
 
-// Counters count flows. Begun = Active + Expired + Evicted + Reused.
+// Counters count flows. Begun = Active + Expired + Evicted + Reused + Forgotten.
 type Counters struct {
 	Active uint64
 	Begun  uint64
@@ -38,20 +62,33 @@ type Counters struct {
 	Evicted uint64
 	// Reused were closed TCP connections whose ports were taken again.
 	Reused uint64
+	// Forgotten were removed by Forget.
+	Forgotten uint64
 	// Refused could not begin because the table was full of assured flows.
 	Refused uint64
+	// PortsExhausted could not begin because a translation found no port.
+	PortsExhausted uint64
 }
 
-// New makes a table for capacity flows, about 150 bytes each.
-func New(capacity int, timeouts Timeouts) (*Table, error) {
-	if capacity < 1 || capacity > MaxCapacity {
-		return nil, fmt.Errorf("a flow table of %d flows: the size is 1 to %d", capacity, MaxCapacity)
+// New makes a table, and all the memory it will ever use.
+func New(c Config) (*Table, error) {
+	if c.Capacity < 1 || c.Capacity > MaxCapacity {
+		return nil, fmt.Errorf("a flow table of %d flows: the size is 1 to %d", c.Capacity, MaxCapacity)
+	}
+	if c.Ports == (Ports{}) {
+		c.Ports = DefaultPorts
+	}
+	if c.Ports.First == 0 || c.Ports.First > c.Ports.Last {
+		return nil, fmt.Errorf("ports %d to %d for translation: the first must be above 0 and not above the last", c.Ports.First, c.Ports.Last)
 	}
 	return &Table{
-		flows:    make([]flow, capacity),
-		index:    bounded.NewIndex[packet.Tuple](2 * capacity),
-		queues:   bounded.NewQueues(classes, capacity),
-		timeouts: timeouts.nanos(),
+		flows:     make([]flow, c.Capacity),
+		index:     bounded.NewIndex[packet.Tuple](2 * c.Capacity),
+		queues:    bounded.NewQueues(classes, c.Capacity),
+		timeouts:  c.Timeouts.nanos(),
+		stateless: c.StatelessTCP,
+		ports:     c.Ports,
+		rand:      newRand(),
 	}, nil
 }
 
@@ -73,24 +110,34 @@ func (t *Table) Counters() Counters {
 	return c
 }
 
-// Classify says what p is to the flows of the table. A LaterFragment is for
-// Fragments, not for here.
+// Capacity is the number of flows there can be.
+func (t *Table) Capacity() int { return len(t.flows) }
+
+// Classify says what p is to the flows of the table, and sets State, Known
+// and Target of p. A LaterFragment is for Fragments, not for here.
 func (t *Table) Classify(p *packet.Packet, nowNanos int64) Match {
-	if p.ICMP != nil && p.ICMP.IsError() {
+	m := t.classify(p, nowNanos)
+	p.State = m.State
+	return m
+}
+
+func (t *Table) classify(p *packet.Packet, nowNanos int64) Match {
+	if p.IsError() {
 		return t.classifyError(p, nowNanos)
 	}
 	m := Match{slot: bounded.None}
-	if p.TCP != nil {
+	stateful := p.TCP != nil && !t.stateless
+	if stateful {
 		m.segment = segmentOf(p)
 	}
-	slot, answer := t.find(p.Tuple, nowNanos)
+	slot, answer := t.find(&p.Tuple, nowNanos)
 	if slot == bounded.None {
-		m.State = beginning(p)
+		m.State = t.beginning(p)
 		return m
 	}
 	f := &t.flows[slot]
 	m.slot, m.answer = slot, answer
-	if p.TCP != nil {
+	if stateful {
 		switch f.conn.check(answer, &m.segment) {
 		case segmentReopens:
 			m.State, m.reuse = packet.New, true
@@ -100,6 +147,7 @@ func (t *Table) Classify(p *packet.Packet, nowNanos int64) Match {
 			return m
 		}
 	}
+	t.target(p, slot, answer)
 	m.State = packet.New
 	if answer || f.answered {
 		m.State = packet.Established
@@ -107,38 +155,94 @@ func (t *Table) Classify(p *packet.Packet, nowNanos int64) Match {
 	return m
 }
 
+// target tells p where the datagrams of its flow and direction go.
+func (t *Table) target(p *packet.Packet, slot int32, answer bool) {
+	p.Known, p.Target = true, p.Tuple
+	if t.flows[slot].translated {
+		p.Target = t.leaves(slot, answer)
+	}
+}
+
+// leaves is the tuple with which the datagrams of one direction leave: the
+// inverse of what those of the other come in with.
+func (t *Table) leaves(slot int32, answer bool) packet.Tuple {
+	other := 2*slot + 1
+	if answer {
+		other = 2 * slot
+	}
+	tuple, _ := t.index.Key(other)
+	return tuple.Invert()
+}
+
 // beginning is the state of a datagram that belongs to no flow.
-func beginning(p *packet.Packet) packet.State {
+func (t *Table) beginning(p *packet.Packet) packet.State {
 	switch {
 	case p.Tuple == p.Tuple.Invert(), !p.Tuple.BeginsFlow():
 		return packet.Invalid
-	case p.TCP != nil && !opens(p.TCP.Flags()):
+	case p.TCP != nil && !t.stateless && !opens(p.TCP.Flags()):
 		return packet.Invalid
 	}
 	return packet.New
 }
 
 // classifyError accepts an ICMP error that goes back to the sender of a
-// datagram which could have been sent on a flow.
+// datagram which could have been sent on a flow. An error travels like an
+// answer to what it quotes.
 func (t *Table) classifyError(p *packet.Packet, nowNanos int64) Match {
 	m := Match{State: packet.Invalid, slot: bounded.None}
 	if p.Tuple.Dst != p.Quoted.Src {
 		return m
 	}
-	slot, answer := t.find(p.Quoted, nowNanos)
+	inverse := p.Quoted.Invert()
+	slot, answer := t.find(&inverse, nowNanos)
 	if slot == bounded.None {
 		return m
 	}
-	if f := &t.flows[slot]; f.conn.tracked && !f.conn.mayQuote(answer, p.QuotedSeq) {
+	f := &t.flows[slot]
+	if f.conn.tracked && !f.conn.mayQuote(!answer, p.QuotedSeq) {
 		return m
 	}
+	if f.translated {
+		// Like an answer, the error leaves for who sent what it quotes, from
+		// whom that was sent to.
+		leaves := t.leaves(slot, answer)
+		p.Known, p.Target = true, p.Tuple
+		p.Target.Dst = leaves.Dst
+		if leaves.Src != p.Quoted.Dst {
+			p.Target.Src = leaves.Src
+		}
+	}
+	m.slot, m.answer = slot, answer
 	m.State = packet.Related
 	return m
 }
 
-// Commit records a datagram that is being sent. It reports false if the
-// datagram would begin a flow and there is no room; it must then be dropped.
-func (t *Table) Commit(p *packet.Packet, m Match, nowNanos int64) bool {
+// TranslateQuote gives what a Related error quotes the form in which its
+// receiver has sent it.
+func (t *Table) TranslateQuote(p *packet.Packet, m Match) {
+	if p.Known {
+		p.SetQuoted(t.leaves(m.slot, m.answer).Invert())
+	}
+}
+
+// Restore gives a datagram that was translated, or is being translated, the
+// form in which it came in, if its flow is known.
+func (t *Table) Restore(p *packet.Packet) {
+	key := t.index.Find(p.Tuple.Invert())
+	if key == bounded.None || !t.flows[key>>1].translated {
+		return
+	}
+	came, _ := t.index.Key(key ^ 1)
+	p.SetSrc(came.Src, came.SrcPort)
+	p.SetDst(came.Dst, came.DstPort)
+}
+
+// Commit records a datagram that is being sent, after all translation. It may
+// give the first datagram of a flow another source port, to tell the answers
+// from those of other flows. It reports false if the datagram would begin a
+// flow and there is no room, or no such port; it must then be dropped. A new
+// flow belongs to owner.
+func (t *Table) Commit(p *packet.Packet, m Match, owner uint8, nowNanos int64) bool {
 	if m.State == packet.Related {
 		return true
 	}
@@ -148,44 +252,64 @@ func (t *Table) Commit(p *packet.Packet, m Match, nowNanos int64) bool {
 		m.slot = bounded.None
 	}
 	if m.slot == bounded.None {
-		return t.begin(p, &m, nowNanos)
+		return t.begin(p, &m, owner, nowNanos)
 	}
 	f := &t.flows[m.slot]
 	f.lastNanos = nowNanos
 	if f.conn.tracked {
 		f.answered = f.answered || m.answer
-		t.queues.Move(m.slot, f.conn.update(m.answer, &m.segment))
+		t.move(m.slot, f.conn.update(m.answer, &m.segment))
 		return true
 	}
-	assured := f.answered && !m.answer || t.assured(m.slot)
+	stage := confirmed
+	switch {
+	case f.answered && !m.answer || t.queues.Of(m.slot) >= established:
+		stage = established
+	case !f.answered && !m.answer:
+		stage = unconfirmed
+	}
 	f.answered = f.answered || m.answer
-	t.queues.Move(m.slot, classOf(p.Tuple, assured))
+	t.move(m.slot, stage+kindOf(&p.Tuple))
 	return true
 }
 
-func (t *Table) assured(slot int32) bool {
-	c := t.queues.Of(slot)
-	return c == udpAssured || c == otherAssured
-}
-
 // begin adds a flow.
-func (t *Table) begin(p *packet.Packet, m *Match, nowNanos int64) bool {
+func (t *Table) begin(p *packet.Packet, m *Match, owner uint8, nowNanos int64) bool {
+	if !t.distinguish(p, nowNanos) {
+		t.counters.PortsExhausted++
+		return false
+	}
 	slot := t.room(nowNanos)
 	if slot == bounded.None {
 		t.counters.Refused++
 		return false
 	}
 	f := &t.flows[slot]
-	*f = flow{lastNanos: nowNanos}
-	t.index.Insert(2*slot, p.Tuple)
-	t.index.Insert(2*slot+1, p.Tuple.Invert())
-	c := classOf(p.Tuple, false)
-	if p.TCP != nil {
+	*f = flow{lastNanos: nowNanos, owner: owner}
+	answers := p.Tuple.Invert()
+	f.translated = p.Tuple != p.Original
+	t.index.Insert(2*slot, p.Original)
+	t.index.Insert(2*slot+1, answers)
+	c := unconfirmed + kindOf(&p.Tuple)
+	if p.TCP != nil && !t.stateless {
 		c = f.conn.update(false, &m.segment)
 	}
-	t.queues.Move(slot, c)
+	t.owned[owner]++
+	t.move(slot, c)
 	t.counters.Begun++
 	return true
+}
+
+// move puts a flow into a class. The owner has it no longer once it is closed.
+func (t *Table) move(slot int32, c class) {
+	if was := t.queues.Of(slot); (was == tcpClosed) != (c == tcpClosed) {
+		if c == tcpClosed {
+			t.owned[t.flows[slot].owner]--
+		} else if was != free {
+			t.owned[t.flows[slot].owner]++
+		}
+	}
+	t.queues.Move(slot, c)
 }
 
 // room returns a free slot, or None. It expires a few flows on the way, so
@@ -229,8 +353,8 @@ func (t *Table) Expire(nowNanos int64, limit int) int {
 
 // find returns the flow that has a datagram with this tuple, and whether it is
 // an answer.
-func (t *Table) find(tuple packet.Tuple, nowNanos int64) (slot int32, answer bool) {
-	key := t.index.Find(tuple)
+func (t *Table) find(tuple *packet.Tuple, nowNanos int64) (slot int32, answer bool) {
+	key := t.index.Find(*tuple)
 	if key == bounded.None {
 		return bounded.None, false
 	}
@@ -254,5 +378,8 @@ func (t *Table) expire(slot int32) {
 func (t *Table) remove(slot int32) {
 	t.index.Delete(2 * slot)
 	t.index.Delete(2*slot + 1)
+	if t.queues.Of(slot) != tcpClosed {
+		t.owned[t.flows[slot].owner]--
+	}
 	t.queues.Move(slot, free)
 }

@@ -163,12 +163,14 @@ func (c *conn) class() class {
 	switch {
 	case c.closed():
 		return tcpClosed
+	case !c.complete && !c.sides[1].seen:
+		return unconfirmed + kindTCP
 	case !c.complete:
-		return tcpOpening
+		return confirmed + kindTCP
 	case c.sides[0].fin || c.sides[1].fin:
 		return tcpClosing
 	}
-	return tcpEstablished
+	return established + kindTCP
 }
 
 // resets reports whether a RST ends the connection: it must be the next byte

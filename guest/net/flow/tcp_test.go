@@ -65,51 +65,51 @@ func TestTCP(t *testing.T) {
 		steps []tcpStep
 		class class
 	}{
-		{"handshake", handshake(), nil, tcpEstablished},
+		{"handshake", handshake(), nil, established + kindTCP},
 		{"data both ways", handshake(), []tcpStep{
 			{false, ack, 1, 1, 500, nil, 0, est}, {true, ack, 1, 501, 700, nil, 0, est}, {false, ack, 501, 701, 0, nil, 0, est},
-		}, tcpEstablished},
+		}, established + kindTCP},
 		{"retransmission and keep-alive", handshake(), []tcpStep{
 			{false, ack, 1, 1, 500, nil, 0, est}, {false, ack, 1, 1, 500, nil, 0, est}, {false, ack, 500, 1, 0, nil, 0, est},
-		}, tcpEstablished},
+		}, established + kindTCP},
 		{"windows are scaled", handshake(), []tcpStep{
 			{true, ack, 1, 1, 0, nil, 1000, est}, {false, ack, 100001, 1, 10, nil, 0, est}, {false, ack, 140001, 1, 10, nil, 0, inv},
-		}, tcpEstablished},
-		{"beyond the window", handshake(), []tcpStep{{false, ack, 1003, 1, 1, nil, 0, inv}}, tcpEstablished},
+		}, established + kindTCP},
+		{"beyond the window", handshake(), []tcpStep{{false, ack, 1003, 1, 1, nil, 0, inv}}, established + kindTCP},
 		{"far behind the window", handshake(), []tcpStep{
 			{true, ack, 1, 1, 0, nil, 1000, est}, {false, ack, 1<<32 + 1 - 200000, 1, 1, nil, 0, inv},
-		}, tcpEstablished},
-		{"acknowledges what was not sent", handshake(), []tcpStep{{true, ack, 1, 2, 0, nil, 0, inv}}, tcpEstablished},
-		{"acknowledges what is long gone", handshake(), []tcpStep{{true, ack, 1, 1<<32 + 1 - 200000, 0, nil, 0, inv}}, tcpEstablished},
+		}, established + kindTCP},
+		{"acknowledges what was not sent", handshake(), []tcpStep{{true, ack, 1, 2, 0, nil, 0, inv}}, established + kindTCP},
+		{"acknowledges what is long gone", handshake(), []tcpStep{{true, ack, 1, 1<<32 + 1 - 200000, 0, nil, 0, inv}}, established + kindTCP},
 		{"from the middle", nil, []tcpStep{{false, ack, 1, 1, 0, nil, 0, inv}, {true, syn | ack, 0, 1, 0, nil, 0, inv}}, free},
 		{"rst from nowhere", nil, []tcpStep{{false, rst, 1, 1, 0, nil, 0, inv}}, free},
-		{"only a syn", handshake()[:1], nil, tcpOpening},
-		{"syn sent again", handshake()[:1], []tcpStep{{false, syn, 0, 0, 0, nil, 0, new}}, tcpOpening},
-		{"answered but not complete", handshake()[:2], nil, tcpOpening},
+		{"only a syn", handshake()[:1], nil, unconfirmed + kindTCP},
+		{"syn sent again", handshake()[:1], []tcpStep{{false, syn, 0, 0, 0, nil, 0, new}}, unconfirmed + kindTCP},
+		{"answered but not complete", handshake()[:2], nil, confirmed + kindTCP},
 		{"begun anew while opening", handshake()[:2], []tcpStep{
 			{false, syn, 9000, 0, 0, nil, 0, est}, {true, syn | ack, 777, 9001, 0, nil, 0, est}, {false, ack, 9001, 778, 0, nil, 0, est},
-		}, tcpEstablished},
-		{"data before the answer", handshake()[:1], []tcpStep{{false, ack, 1, 1, 10, nil, 0, inv}}, tcpOpening},
-		{"syn-ack for another syn", handshake()[:1], []tcpStep{{true, syn | ack, 0, 2, 0, nil, 0, inv}}, tcpOpening},
+		}, established + kindTCP},
+		{"data before the answer", handshake()[:1], []tcpStep{{false, ack, 1, 1, 10, nil, 0, inv}}, unconfirmed + kindTCP},
+		{"syn-ack for another syn", handshake()[:1], []tcpStep{{true, syn | ack, 0, 2, 0, nil, 0, inv}}, unconfirmed + kindTCP},
 		{"fast open, data not taken", nil, []tcpStep{
 			{false, syn, 0, 0, 100, nil, 0, new}, {true, syn | ack, 0, 1, 0, nil, 0, est}, {false, ack, 1, 1, 100, nil, 0, est},
-		}, tcpEstablished},
+		}, established + kindTCP},
 		{"refused", handshake()[:1], []tcpStep{{true, rst | ack, 0, 1, 0, nil, 0, est}}, tcpClosed},
-		{"refused by a guess", handshake()[:1], []tcpStep{{true, rst | ack, 0, 77, 0, nil, 0, inv}}, tcpOpening},
+		{"refused by a guess", handshake()[:1], []tcpStep{{true, rst | ack, 0, 77, 0, nil, 0, inv}}, unconfirmed + kindTCP},
 		{"refused, then again", handshake()[:1], []tcpStep{
 			{true, rst | ack, 0, 1, 0, nil, 0, est}, {false, syn, 50, 0, 0, nil, 0, new},
-		}, tcpOpening},
+		}, unconfirmed + kindTCP},
 		{"old connection on the other side", handshake()[:1], []tcpStep{
 			{true, ack, 600, 700, 0, nil, 0, est}, {false, rst, 700, 0, 0, nil, 0, est}, {false, syn, 0, 0, 0, nil, 0, est},
 			{true, syn | ack, 0, 1, 0, nil, 0, est}, {false, ack, 1, 1, 0, nil, 0, est},
-		}, tcpEstablished},
+		}, established + kindTCP},
 		{"both open", handshake()[:1], []tcpStep{
 			{true, syn, 0, 0, 0, nil, 0, est}, {false, syn | ack, 0, 1, 0, nil, 0, inv}, {true, syn | ack, 0, 1, 0, nil, 0, est}, {false, ack, 1, 1, 0, nil, 0, est},
-		}, tcpEstablished},
+		}, established + kindTCP},
 		{"exact reset", handshake(), []tcpStep{{true, rst, 1, 0, 0, nil, 0, est}}, tcpClosed},
-		{"reset somewhere in the window", handshake(), []tcpStep{{true, rst, 300, 0, 0, nil, 0, est}}, tcpEstablished},
-		{"reset by a guess", handshake(), []tcpStep{{true, rst, 200000, 0, 0, nil, 0, inv}}, tcpEstablished},
-		{"blind syn", handshake(), []tcpStep{{false, syn, 99999, 0, 0, nil, 0, est}, {true, ack, 1, 1, 10, nil, 0, est}}, tcpEstablished},
+		{"reset somewhere in the window", handshake(), []tcpStep{{true, rst, 300, 0, 0, nil, 0, est}}, established + kindTCP},
+		{"reset by a guess", handshake(), []tcpStep{{true, rst, 200000, 0, 0, nil, 0, inv}}, established + kindTCP},
+		{"blind syn", handshake(), []tcpStep{{false, syn, 99999, 0, 0, nil, 0, est}, {true, ack, 1, 1, 10, nil, 0, est}}, established + kindTCP},
 		{"one side closes", handshake(), []tcpStep{
 			{false, fin | ack, 1, 1, 0, nil, 0, est}, {true, ack, 1, 2, 800, nil, 0, est},
 		}, tcpClosing},
@@ -118,10 +118,10 @@ func TestTCP(t *testing.T) {
 		}, tcpClosed},
 		{"closed, then again", handshake(), []tcpStep{
 			{false, fin | ack, 1, 1, 0, nil, 0, est}, {true, fin | ack, 1, 2, 0, nil, 0, est}, {false, syn, 777, 0, 0, nil, 0, new},
-		}, tcpOpening},
+		}, unconfirmed + kindTCP},
 		{"zero window probe", handshake(), []tcpStep{
 			{false, ack, 1, 1, 1000, nil, 0, est}, {true, ack, 1, 1001, 0, nil, 0, est}, {false, ack, 1001, 1, 1, nil, 0, est},
-		}, tcpEstablished},
+		}, established + kindTCP},
 	} {
 		table := newTable(t, 4, Timeouts{})
 		for i, step := range append(c.begin, c.steps...) {

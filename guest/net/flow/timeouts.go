@@ -7,35 +7,29 @@ import (
 	"tender/guest/net/wire"
 )
 
+// Durations are one time for each kind of flow; 0 stands for the default.
+type Durations struct{ TCP, UDP, ICMP, Other time.Duration }
+
 // Timeouts say how long a flow lives after its last datagram.
 type Timeouts struct {
-	// TCPOpening is for a handshake under way.
-	TCPOpening time.Duration
-	// TCPEstablished should be above two hours (RFC 5382 REQ-5).
-	TCPEstablished time.Duration
-	// TCPClosing is for a connection closed by one side.
-	TCPClosing time.Duration
-	// TCPClosed is for a connection that was reset or closed by both sides.
-	TCPClosed time.Duration
-	// UDP is for a flow not assured, UDPAssured above two minutes otherwise
-	// (RFC 4787 REQ-5).
-	UDP, UDPAssured time.Duration
-	ICMP            time.Duration
-	// Other is for protocols without ports.
-	Other, OtherAssured time.Duration
+	// Unconfirmed is for flows without any answer, Confirmed for those that
+	// were answered, Established for those whose beginner has shown that it
+	// hears the answers (see the package). For TCP the first two are the
+	// handshake, the third should be above two hours (RFC 5382 REQ-5);
+	// Established.UDP should be above two minutes (RFC 4787 REQ-5).
+	Unconfirmed, Confirmed, Established Durations
+	// TCPClosing is for a connection closed by one side, TCPClosed for one
+	// that was reset or closed by both.
+	TCPClosing, TCPClosed time.Duration
 }
 
 // DefaultTimeouts are used for fields that are 0.
 var DefaultTimeouts = Timeouts{
-	TCPOpening:     60 * time.Second,
-	TCPEstablished: 2*time.Hour + 4*time.Minute,
-	TCPClosing:     4 * time.Minute,
-	TCPClosed:      30 * time.Second,
-	UDP:            30 * time.Second,
-	UDPAssured:     3 * time.Minute,
-	ICMP:           30 * time.Second,
-	Other:          60 * time.Second,
-	OtherAssured:   10 * time.Minute,
+	Unconfirmed: Durations{TCP: 60 * time.Second, UDP: 30 * time.Second, ICMP: 30 * time.Second, Other: 60 * time.Second},
+	Confirmed:   Durations{TCP: 60 * time.Second, UDP: 30 * time.Second, ICMP: 30 * time.Second, Other: 60 * time.Second},
+	Established: Durations{TCP: 2*time.Hour + 4*time.Minute, UDP: 3 * time.Minute, ICMP: 30 * time.Second, Other: 10 * time.Minute},
+	TCPClosing:  4 * time.Minute,
+	TCPClosed:   30 * time.Second,
 }
 
 // A class is a set of flows with one timeout and one claim to stay. Its flows
@@ -43,22 +37,33 @@ var DefaultTimeouts = Timeouts{
 // which they expire.
 type class = int
 
+// Classes: a stage and a kind, or a closed connection.
 const (
-	free class = iota
-	tcpOpening
-	tcpEstablished
-	tcpClosing
-	tcpClosed
-	udp
-	udpAssured
-	icmp
-	other
-	otherAssured
-	classes
+	free        class = 0
+	unconfirmed class = 1
+	confirmed   class = unconfirmed + kinds
+	established class = confirmed + kinds
+	tcpClosing  class = established + kinds
+	tcpClosed   class = tcpClosing + 1
+	classes     class = tcpClosed + 1
 )
 
-// evictable lists the classes whose flows may have to make room.
-var evictable = [...]class{tcpClosed, tcpOpening, udp, icmp, other}
+// Kinds of flows.
+const (
+	kindTCP = iota
+	kindUDP
+	kindICMP
+	kindOther
+	kinds
+)
+
+// evictable lists the classes whose flows may have to make room: all that are
+// not assured.
+var evictable = [...]class{
+	tcpClosed, established + kindICMP,
+	unconfirmed + kindTCP, unconfirmed + kindUDP, unconfirmed + kindICMP, unconfirmed + kindOther,
+	confirmed + kindTCP, confirmed + kindUDP, confirmed + kindICMP, confirmed + kindOther,
+}
 
 func (t Timeouts) nanos() (n [classes]int64) {
 	d := DefaultTimeouts
@@ -68,29 +73,29 @@ func (t Timeouts) nanos() (n [classes]int64) {
 		}
 		n[c] = int64(value)
 	}
-	set(tcpOpening, t.TCPOpening, d.TCPOpening)
-	set(tcpEstablished, t.TCPEstablished, d.TCPEstablished)
+	stage := func(c class, value, def Durations) {
+		set(c+kindTCP, value.TCP, def.TCP)
+		set(c+kindUDP, value.UDP, def.UDP)
+		set(c+kindICMP, value.ICMP, def.ICMP)
+		set(c+kindOther, value.Other, def.Other)
+	}
+	stage(unconfirmed, t.Unconfirmed, d.Unconfirmed)
+	stage(confirmed, t.Confirmed, d.Confirmed)
+	stage(established, t.Established, d.Established)
 	set(tcpClosing, t.TCPClosing, d.TCPClosing)
 	set(tcpClosed, t.TCPClosed, d.TCPClosed)
-	set(udp, t.UDP, d.UDP)
-	set(udpAssured, t.UDPAssured, d.UDPAssured)
-	set(icmp, t.ICMP, d.ICMP)
-	set(other, t.Other, d.Other)
-	set(otherAssured, t.OtherAssured, d.OtherAssured)
 	return n
 }
 
-// classOf is the class of a flow that is not TCP.
-func classOf(t packet.Tuple, assured bool) class {
-	switch {
-	case t.Proto == wire.ProtoICMP:
-		return icmp
-	case t.Proto == wire.ProtoUDP && assured:
-		return udpAssured
-	case t.Proto == wire.ProtoUDP:
-		return udp
-	case assured:
-		return otherAssured
+// kindOf is the kind of a flow.
+func kindOf(t *packet.Tuple) int {
+	switch t.Proto {
+	case wire.ProtoTCP:
+		return kindTCP
+	case wire.ProtoUDP:
+		return kindUDP
+	case wire.ProtoICMP, wire.ProtoICMP6:
+		return kindICMP
 	}
-	return other
+	return kindOther
 }

@@ -1,5 +1,6 @@
 // Package packet is what the parts of the engine say to each other about one
-// datagram: its parsed headers, the flow it belongs to and where it goes.
+// datagram: its parsed headers, the flow it belongs to, where it goes, and
+// how its addresses are translated.
 package packet
 
 import "tender/guest/net/wire"
@@ -7,22 +8,29 @@ import "tender/guest/net/wire"
 // None is the interface number of no interface.
 const None = -1
 
-// Packet is one IPv4 datagram in a frame. Slices share the frame's memory and
-// are valid only while the frame is being handled; whoever keeps anything
-// copies it.
+// Packet is one IPv4 or IPv6 datagram in a frame. Slices share the frame's
+// memory and are valid only while the frame is being handled; whoever keeps
+// anything copies it.
 type Packet struct {
 	// Frame is from the Ethernet header to the end of the datagram.
 	Frame []byte
-	IP    wire.IPv4
-	Tuple Tuple
+	// One of IP and IP6 is the datagram, the other nil.
+	IP  wire.IPv4
+	IP6 wire.IPv6
+	// Tuple names the datagram's flow and direction as its headers do now;
+	// Original, as they did when it came in.
+	Tuple, Original Tuple
 
-	// TCP and ICMP are the transport header, and nil for other protocols and
-	// for fragments that do not hold it.
-	TCP  wire.TCP
-	ICMP wire.ICMP
+	// One of these is the transport header with its data; all are nil for
+	// other protocols and for a LaterFragment.
+	TCP   wire.TCP
+	UDP   wire.UDP
+	ICMP  wire.ICMP
+	ICMP6 wire.ICMP6
 
 	// Quoted is the tuple of the datagram that an ICMP error is about, and
-	// QuotedSeq its sequence number if it is TCP.
+	// QuotedSeq its sequence number if it is TCP. Quoted is zero for all
+	// else.
 	Quoted    Tuple
 	QuotedSeq uint32
 
@@ -32,6 +40,15 @@ type Packet struct {
 
 	Fragment Fragment
 	State    State
+	// Known says that the flow is in the table, and Target then is the tuple
+	// that the datagram is to leave with.
+	Known  bool
+	Target Tuple
+
+	// transport is the transport header and what follows it, and quoted the
+	// datagram in an ICMP error.
+	transport []byte
+	quoted    headers
 }
 
 // Fragment is the position of a fragment in its datagram.
@@ -84,5 +101,8 @@ func (v Verdict) String() string {
 }
 
 // A Chain decides about a datagram. It is called once per datagram at its
-// hook, must not keep p, and must not allocate.
+// hook, must not keep p, and must not allocate. It may translate the datagram
+// with DNAT and SNAT, and change nothing else.
+//
+// A LaterFragment is never shown to a chain.
 type Chain func(p *Packet) Verdict

@@ -6,15 +6,15 @@ import (
 	"tender/guest/net/wire"
 )
 
-// Why Parse refused a datagram.
+// Why Parse and Parse6 refused a datagram.
 var (
 	ErrTransport         = errors.New("transport header is cut short or malformed")
 	ErrTransportChecksum = errors.New("transport checksum is wrong")
 	ErrFragment          = errors.New("fragment is malformed")
 )
 
-// Parse fills p from a frame whose datagram is ip, and from nothing else: In,
-// Out and State are left to the caller.
+// Parse fills p from a frame whose datagram is ip, and from nothing else: In
+// and Out are None and the flow is unknown.
 //
 // What it guarantees about an accepted datagram: the transport header of TCP,
 // UDP and ICMP is complete unless it is a LaterFragment; TCP flags make sense;
@@ -22,40 +22,89 @@ var (
 // and TCP segments with SYN, FIN or RST). Other checksums are left to the
 // receiver, as on any router.
 func (p *Packet) Parse(frame []byte, ip wire.IPv4) error {
-	p.Frame, p.IP = frame, ip
-	p.TCP, p.ICMP = nil, nil
-	p.Fragment = Whole
-	p.Tuple = Tuple{Src: ip.Src(), Dst: ip.Dst(), Proto: uint16(ip.Protocol())}
+	p.reset(frame)
+	p.IP = ip
+	p.Tuple.Src, p.Tuple.Dst = wire.From4(ip.Src()), wire.From4(ip.Dst())
 	payload := ip.Payload()
 	if ip.IsFragment() {
-		if !fragmentFits(ip, len(payload)) {
+		if ip.HeaderLen()+ip.FragmentOffset()+len(payload) > 0xffff || !fragmentFits(len(payload), ip.MoreFragments()) {
 			return ErrFragment
 		}
-		p.Fragment = FirstFragment
-		if ip.FragmentOffset() > 0 {
-			p.Fragment = LaterFragment
-			return nil
-		}
+		p.Fragment = positionOf(ip.FragmentOffset())
 	}
-	switch ip.Protocol() {
-	case wire.ProtoTCP:
-		return p.parseTCP(payload)
-	case wire.ProtoUDP:
-		return p.parseUDP(payload)
-	case wire.ProtoICMP:
-		return p.parseICMP(payload)
-	}
-	return nil
+	return p.parseTransport(ip.Protocol(), payload)
 }
 
-// fragmentFits reports whether a fragment may exist: it holds data, all but
-// the last end on a multiple of 8, and none reaches beyond what a datagram
-// can be.
-func fragmentFits(ip wire.IPv4, length int) bool {
-	if length == 0 || ip.MoreFragments() && length%8 != 0 {
-		return false
+// Parse6 is Parse for IPv6. The extension headers are followed; a datagram
+// whose only fragment is the whole is taken as whole.
+func (p *Packet) Parse6(frame []byte, ip wire.IPv6) error {
+	p.reset(frame)
+	p.IP6 = ip
+	p.Tuple.Src, p.Tuple.Dst = ip.Src(), ip.Dst()
+	t, ok := ip.Transport()
+	if !ok {
+		return ErrTransport
 	}
-	return ip.HeaderLen()+ip.FragmentOffset()+length <= 0xffff
+	payload := ip[t.Offset:]
+	if t.FragmentAt != 0 {
+		f := wire.FragmentHeader(ip[t.FragmentAt:])
+		if f.Offset()+len(payload) > 0xffff || !fragmentFits(len(payload), f.More()) {
+			return ErrFragment
+		}
+		if f.More() || f.Offset() > 0 {
+			p.Fragment = positionOf(f.Offset())
+		}
+	}
+	if t.Proto == wire.ProtoICMP {
+		return ErrTransport
+	}
+	return p.parseTransport(t.Proto, payload)
+}
+
+func (p *Packet) reset(frame []byte) {
+	*p = Packet{Frame: frame, In: None, Out: None}
+}
+
+func positionOf(offset int) Fragment {
+	if offset > 0 {
+		return LaterFragment
+	}
+	return FirstFragment
+}
+
+// fragmentFits reports whether a fragment holds data, and ends on a multiple
+// of 8 if it is not the last.
+func fragmentFits(length int, more bool) bool {
+	return length > 0 && (!more || length%8 == 0)
+}
+
+func (p *Packet) parseTransport(proto uint8, payload []byte) error {
+	p.Tuple.Proto = uint16(proto)
+	var err error
+	if p.Fragment != LaterFragment {
+		p.transport = payload
+		switch proto {
+		case wire.ProtoTCP:
+			err = p.parseTCP(payload)
+		case wire.ProtoUDP:
+			err = p.parseUDP(payload)
+		case wire.ProtoICMP:
+			err = p.parseICMP(payload)
+		case wire.ProtoICMP6:
+			err = p.parseICMP6(payload)
+		}
+	}
+	p.Original = p.Tuple
+	return err
+}
+
+// pseudo is the partial checksum of the pseudo header.
+func (p *Packet) pseudo(length int) uint16 {
+	proto := uint8(p.Tuple.Proto)
+	if p.IP6 != nil {
+		return wire.PseudoSum6(p.Tuple.Src, p.Tuple.Dst, proto, length)
+	}
+	return wire.PseudoSum(p.Tuple.Src.As4(), p.Tuple.Dst.As4(), proto, length)
 }
 
 func (p *Packet) parseTCP(payload []byte) error {
@@ -70,11 +119,8 @@ func (p *Packet) parseTCP(payload []byte) error {
 	case control == 0 && s.Flags()&wire.TCPAck == 0, control == wire.TCPFin && s.Flags()&wire.TCPAck == 0:
 		return ErrTransport
 	}
-	if control != 0 && p.Fragment == Whole {
-		pseudo := wire.PseudoSum(p.Tuple.Src, p.Tuple.Dst, wire.ProtoTCP, len(payload))
-		if wire.Sum(payload, pseudo) != 0xffff {
-			return ErrTransportChecksum
-		}
+	if control != 0 && p.Fragment == Whole && wire.Sum(payload, p.pseudo(len(payload))) != 0xffff {
+		return ErrTransportChecksum
 	}
 	p.TCP = s
 	p.Tuple.SrcPort, p.Tuple.DstPort = s.SrcPort(), s.DstPort()
@@ -89,6 +135,7 @@ func (p *Packet) parseUDP(payload []byte) error {
 	if d.Length() < wire.UDPLen || p.Fragment == Whole && d.Length() > len(payload) {
 		return ErrTransport
 	}
+	p.UDP = d
 	p.Tuple.SrcPort, p.Tuple.DstPort = d.SrcPort(), d.DstPort()
 	return nil
 }
@@ -104,43 +151,46 @@ func (p *Packet) parseICMP(payload []byte) error {
 	p.ICMP = m
 	p.Tuple.ICMPType = uint16(m.Type())
 	if m.IsError() {
-		return p.parseQuoted(m)
+		return p.parseQuoted(m.Body())
 	}
 	p.Tuple.SrcPort, p.Tuple.DstPort = m.ID(), m.ID()
 	return nil
 }
 
-// parseQuoted reads the datagram in an ICMP error: its IP header and at least
-// eight bytes more (RFC 792). The quoted total length and checksum are those
-// of a datagram on its way, and say nothing about the quote.
-func (p *Packet) parseQuoted(m wire.ICMP) error {
-	b := m.Body()
-	if p.Fragment != Whole || len(b) < wire.IPv4MinLen || b[0]>>4 != 4 {
+func (p *Packet) parseICMP6(payload []byte) error {
+	if len(payload) < wire.ICMPLen || p.IP6 == nil {
 		return ErrTransport
 	}
-	q := wire.IPv4(b)
-	header := q.HeaderLen()
-	if header < wire.IPv4MinLen || len(b) < header+8 || q.FragmentOffset() != 0 {
-		return ErrTransport
+	m := wire.ICMP6(payload)
+	if p.Fragment == Whole && wire.Sum(payload, p.pseudo(len(payload))) != 0xffff {
+		return ErrTransportChecksum
 	}
-	p.Quoted = Tuple{Src: q.Src(), Dst: q.Dst(), Proto: uint16(q.Protocol())}
-	payload := b[header:]
-	switch q.Protocol() {
-	case wire.ProtoTCP:
-		// Ports and sequence number are all that is surely there.
-		s := wire.TCP(payload)
-		p.Quoted.SrcPort, p.Quoted.DstPort = s.SrcPort(), s.DstPort()
-		p.QuotedSeq = s.Seq()
-	case wire.ProtoUDP:
-		d := wire.UDP(payload)
-		p.Quoted.SrcPort, p.Quoted.DstPort = d.SrcPort(), d.DstPort()
-	case wire.ProtoICMP:
-		inner := wire.ICMP(payload)
-		if inner.IsError() {
-			return ErrTransport
-		}
-		p.Quoted.ICMPType = uint16(inner.Type())
-		p.Quoted.SrcPort, p.Quoted.DstPort = inner.ID(), inner.ID()
+	p.ICMP6 = m
+	p.Tuple.ICMPType = uint16(m.Type())
+	switch {
+	case m.IsError():
+		return p.parseQuoted6(m.Body())
+	case !m.IsNeighbour():
+		p.Tuple.SrcPort, p.Tuple.DstPort = m.ID(), m.ID()
 	}
 	return nil
+}
+
+// IsError reports an ICMP error of either family.
+func (p *Packet) IsError() bool {
+	return p.ICMP != nil && p.ICMP.IsError() || p.ICMP6 != nil && p.ICMP6.IsError()
+}
+
+// FragmentAt returns where the data of a fragment is in its datagram, in bytes,
+// how long it is, and the datagram's number.
+func (p *Packet) FragmentAt() (offset, length int, id uint32) {
+	if p.IP != nil {
+		return p.IP.FragmentOffset(), len(p.IP.Payload()), uint32(p.IP.ID())
+	}
+	t, ok := p.IP6.Transport()
+	if !ok || t.FragmentAt == 0 {
+		return 0, 0, 0
+	}
+	f := wire.FragmentHeader(p.IP6[t.FragmentAt:])
+	return f.Offset(), len(p.IP6) - t.Offset, f.ID()
 }

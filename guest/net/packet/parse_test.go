@@ -112,7 +112,7 @@ func TestQuotedTuple(t *testing.T) {
 	if err := p.Parse(frame, ip); err != nil {
 		t.Fatal(err)
 	}
-	want := Tuple{Src: 0x0a000001, Dst: 0xc0a80002, SrcPort: 5000, DstPort: 53, Proto: 17}
+	want := Tuple{Src: wire.From4(0x0a000001), Dst: wire.From4(0xc0a80002), SrcPort: 5000, DstPort: 53, Proto: 17}
 	if p.Quoted != want {
 		t.Errorf("quoted %v, want %v", p.Quoted, want)
 	}
@@ -120,8 +120,8 @@ func TestQuotedTuple(t *testing.T) {
 
 func TestInvertTwice(t *testing.T) {
 	for icmpType := range uint16(256) {
-		for _, proto := range []uint16{1, 6, 17, 47} {
-			a := Tuple{1, 2, 3, 4, proto, icmpType}
+		for _, proto := range []uint16{1, 6, 17, 47, 58} {
+			a := Tuple{wire.From4(1), wire.From4(2), 3, 4, proto, icmpType}
 			if got := a.Invert().Invert(); got != a {
 				t.Errorf("%v inverted twice is %v", a, got)
 			}

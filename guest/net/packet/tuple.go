@@ -9,12 +9,12 @@ import (
 // Tuple names one direction of a flow. It has no padding, and so hashes as
 // one piece of memory.
 type Tuple struct {
-	Src, Dst wire.Addr4
+	Src, Dst wire.Addr
 	// SrcPort and DstPort are 0 for protocols without ports. For an ICMP query
 	// or reply both are its identifier.
 	SrcPort, DstPort uint16
 	Proto            uint16
-	// ICMPType is 0 for other protocols.
+	// ICMPType is 0 for protocols other than ICMP and ICMPv6.
 	ICMPType uint16
 }
 
@@ -22,8 +22,13 @@ type Tuple struct {
 func (t Tuple) Invert() Tuple {
 	t.Src, t.Dst = t.Dst, t.Src
 	t.SrcPort, t.DstPort = t.DstPort, t.SrcPort
-	if t.Proto == wire.ProtoICMP {
+	switch t.Proto {
+	case wire.ProtoICMP:
 		t.ICMPType = invertType(t.ICMPType)
+	case wire.ProtoICMP6:
+		if t.ICMPType == wire.ICMP6EchoRequest || t.ICMPType == wire.ICMP6EchoReply {
+			t.ICMPType ^= wire.ICMP6EchoRequest ^ wire.ICMP6EchoReply
+		}
 	}
 	return t
 }
@@ -45,8 +50,23 @@ func invertType(icmpType uint16) uint16 {
 // BeginsFlow reports whether a datagram with this tuple may be the first of a
 // flow; for ICMP only queries may. TCP has conditions of its own.
 func (t Tuple) BeginsFlow() bool {
-	return t.Proto != wire.ProtoICMP || t.ICMPType == wire.ICMPEchoRequest || t.ICMPType == wire.ICMPTimestamp
+	switch t.Proto {
+	case wire.ProtoICMP:
+		return t.ICMPType == wire.ICMPEchoRequest || t.ICMPType == wire.ICMPTimestamp
+	case wire.ProtoICMP6:
+		return t.ICMPType == wire.ICMP6EchoRequest
+	}
+	return true
 }
+
+// HasPorts reports that the ports, or the identifier in their place, mean
+// something.
+func (t Tuple) HasPorts() bool {
+	return t.Proto == wire.ProtoTCP || t.Proto == wire.ProtoUDP || t.HasID()
+}
+
+// HasID reports an ICMP query or reply.
+func (t Tuple) HasID() bool { return t.Proto == wire.ProtoICMP || t.Proto == wire.ProtoICMP6 }
 
 // String is for messages to people.
 func (t Tuple) String() string {

@@ -19,6 +19,8 @@ const (
 	Forward Kind = iota
 	// Local is an address of the router itself.
 	Local
+	// Own is like Forward, and only for what the router itself sends.
+	Own
 	// Broadcast is the directed broadcast address of a connected network, or
 	// its network address.
 	Broadcast

@@ -26,6 +26,8 @@ const EthernetLen = 14
 const (
 	TypeIPv4 = 0x0800
 	TypeARP  = 0x0806
+	TypeVLAN = 0x8100
+	TypeIPv6 = 0x86dd
 )
 
 // Ethernet is a frame. Precondition of all methods: len ≥ EthernetLen.

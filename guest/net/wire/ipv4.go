@@ -10,6 +10,8 @@ const (
 	ProtoICMP = 1
 	ProtoTCP  = 6
 	ProtoUDP  = 17
+	// ProtoICMP6 is ICMPv6.
+	ProtoICMP6 = 58
 )
 
 // Why ParseIPv4 refused a datagram.
@@ -66,6 +68,23 @@ func (p IPv4) FragmentOffset() int { return int(be16(p[6:8])&0x1fff) * 8 }
 
 // IsFragment reports any fragment, the first one included.
 func (p IPv4) IsFragment() bool { return be16(p[6:8])&0x3fff != 0 }
+
+// FlagsOffset is the word of flags and fragment offset, as it stands.
+func (p IPv4) FlagsOffset() uint16 { return be16(p[6:8]) }
+
+// DSCP and ECN are the parts of TOS (RFC 2474, RFC 3168).
+func (p IPv4) DSCP() uint8 { return p[1] >> 2 }
+func (p IPv4) ECN() uint8  { return p[1] & 3 }
+
+// SetSrc and SetDst write an address and mend the header's checksum.
+func (p IPv4) SetSrc(a Addr4) {
+	setBE16(p[10:12], Update32(p.Checksum(), be32(p[12:16]), uint32(a)))
+	setBE32(p[12:16], uint32(a))
+}
+func (p IPv4) SetDst(a Addr4) {
+	setBE16(p[10:12], Update32(p.Checksum(), be32(p[16:20]), uint32(a)))
+	setBE32(p[16:20], uint32(a))
+}
 
 // DecrementTTL takes one off the TTL and mends the checksum.
 // Precondition: TTL > 0.

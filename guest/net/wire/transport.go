@@ -39,6 +39,12 @@ func (s TCP) HeaderLen() int  { return int(s[12]>>4) * 4 }
 func (s TCP) Flags() uint8    { return s[13] }
 func (s TCP) Window() uint16  { return be16(s[14:16]) }
 
+// Reserved are the four bits after the header length, of which the last is
+// also known as NS; Checksum and Urgent are as they stand.
+func (s TCP) Reserved() uint8  { return s[12] & 15 }
+func (s TCP) Checksum() uint16 { return be16(s[16:18]) }
+func (s TCP) Urgent() uint16   { return be16(s[18:20]) }
+
 // WindowScale is the shift of the window scale option (RFC 7323), at most 14,
 // and whether there is one.
 func (s TCP) WindowScale() (shift uint8, ok bool) {

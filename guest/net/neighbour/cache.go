@@ -1,5 +1,7 @@
-// Package arp resolves the Ethernet addresses of neighbours (RFC 826, with the
-// queueing and timeouts of RFC 1122 §2.3.2).
+// Package neighbour knows the Ethernet addresses of neighbours, and has them
+// asked for: by ARP (RFC 826, with the queueing and timeouts of RFC 1122
+// §2.3.2) and neighbour discovery (RFC 4861), which differ only in their
+// messages.
 //
 // The cache holds only neighbours that frames are sent to: an entry begins with
 // our own request, never with somebody else's message. A known address
@@ -7,7 +9,7 @@
 // for a second. So unasked messages, gratuitous ones included, can make the
 // cache ask and nothing more, while a real move still takes effect within
 // two seconds of being announced.
-package arp
+package neighbour
 
 import (
 	"fmt"
@@ -51,8 +53,8 @@ const (
 // Link is what a cache needs of its interface. The methods are called from
 // within those of the cache, and must not call it back.
 type Link interface {
-	// SendRequest broadcasts a request for the address of target.
-	SendRequest(target wire.Addr4)
+	// SendRequest asks the link for the Ethernet address of target.
+	SendRequest(target wire.Addr)
 	// Resolved hands over a frame that Hold took. It is valid during the call
 	// and may be changed; tag is that given to Hold.
 	Resolved(frame []byte, tag int, mac wire.MAC)
@@ -76,14 +78,14 @@ type Config struct {
 type Cache struct {
 	link    Link
 	entries []entry
-	index   *bounded.Index[wire.Addr4]
+	index   *bounded.Index[wire.Addr]
 	states  *bounded.Queues
 	frames  []waiting
 	queues  *bounded.Queues // of frames: 0 is free, slot+1 waits for an entry
 }
 
 type entry struct {
-	addr       wire.Addr4
+	addr       wire.Addr
 	mac        wire.MAC
 	candidate  wire.MAC // answered while mac was in question
 	tries      uint8
@@ -112,13 +114,13 @@ const framesFree = 0
 func New(c Config, link Link) (*Cache, error) {
 	const most = 1 << 16
 	if c.Neighbours < 2 || c.Neighbours > most || c.Waiting < 1 || c.Waiting > most || c.FrameBytes < wire.EthernetLen || c.FrameBytes > most {
-		return nil, fmt.Errorf("arp cache of %d neighbours and %d frames of %d bytes: the bounds are 2, 1 and %d to %d",
+		return nil, fmt.Errorf("neighbour cache of %d neighbours and %d frames of %d bytes: the bounds are 2, 1 and %d to %d",
 			c.Neighbours, c.Waiting, c.FrameBytes, wire.EthernetLen, most)
 	}
 	cache := &Cache{
 		link:    link,
 		entries: make([]entry, c.Neighbours),
-		index:   bounded.NewIndex[wire.Addr4](c.Neighbours),
+		index:   bounded.NewIndex[wire.Addr](c.Neighbours),
 		states:  bounded.NewQueues(states, c.Neighbours),
 		frames:  make([]waiting, c.Waiting),
 		queues:  bounded.NewQueues(c.Neighbours+1, c.Waiting),
@@ -130,7 +132,7 @@ func New(c Config, link Link) (*Cache, error) {
 }
 
 // Lookup returns the address to send to, if it is known.
-func (c *Cache) Lookup(addr wire.Addr4) (wire.MAC, bool) {
+func (c *Cache) Lookup(addr wire.Addr) (wire.MAC, bool) {
 	slot := c.index.Find(addr)
 	if slot == bounded.None || c.states.Of(slot) == incomplete {
 		return wire.MAC{}, false
@@ -144,7 +146,7 @@ func (c *Cache) Lookup(addr wire.Addr4) (wire.MAC, bool) {
 // asks for the neighbour. It reports false if there is no place for the
 // frame. Precondition: Lookup(addr) failed; the frame is no longer than
 // FrameBytes.
-func (c *Cache) Hold(addr wire.Addr4, frame []byte, tag int, nowNanos int64) bool {
+func (c *Cache) Hold(addr wire.Addr, frame []byte, tag int, nowNanos int64) bool {
 	slot := c.index.Find(addr)
 	asked := slot != bounded.None
 	if !asked {
@@ -168,7 +170,7 @@ func (c *Cache) Hold(addr wire.Addr4, frame []byte, tag int, nowNanos int64) boo
 }
 
 // begin takes an entry for a neighbour to be asked for.
-func (c *Cache) begin(addr wire.Addr4, nowNanos int64) int32 {
+func (c *Cache) begin(addr wire.Addr, nowNanos int64) int32 {
 	slot := c.states.First(free)
 	switch {
 	case c.states.Len(incomplete) >= len(c.entries)/2:
@@ -186,9 +188,9 @@ func (c *Cache) begin(addr wire.Addr4, nowNanos int64) int32 {
 	return slot
 }
 
-// Heard takes note of an ARP message, request or reply, that says addr is at
+// Heard takes note of a message, asked for or not, that says addr is at
 // mac. The caller has checked that both can be a neighbour's.
-func (c *Cache) Heard(addr wire.Addr4, mac wire.MAC, nowNanos int64) {
+func (c *Cache) Heard(addr wire.Addr, mac wire.MAC, nowNanos int64) {
 	slot := c.index.Find(addr)
 	if slot == bounded.None {
 		return
