@@ -133,7 +133,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func main() { fmt.Println(unix.ENOENT) }
+// The second is a system call of the module's own assembly.
+func main() { fmt.Println(unix.ENOENT, unix.Getpid()) }
 `
 	for _, c := range []struct {
 		name  string
@@ -178,11 +179,11 @@ func main() { fmt.Println(unix.ENOENT) }
 			"replaced/go.mod": "module example.com/gone\n", "replaced/gone.go": "package gone\n\nconst Text = \"gone\"\n",
 		}, "app", toolchain.Options{}, "lib gone true\n"},
 		{"has a dependency", map[string]string{"go.mod": "module example.com/user\n\ngo 1.26.0\n\n" + require, "go.sum": sums, "main.go": user},
-			"", toolchain.Options{}, "no such file or directory\n"},
+			"", toolchain.Options{}, "no such file or directory 1\n"},
 		{"has a dependency, imports tender", map[string]string{
 			"go.mod": "module example.com/user\n\ngo 1.26.0\n\n" + require, "go.sum": sums, "main.go": user,
 			"more.go": "package main\n\nimport \"tender/guest\"\n\nvar _ = guest.OpenNIC\n",
-		}, "", toolchain.Options{}, "no such file or directory\n"},
+		}, "", toolchain.Options{}, "no such file or directory 1\n"},
 		{"has a vendor folder", map[string]string{
 			"go.mod":                         "module example.com/vendored\n\ngo 1.26\n\nrequire example.com/dep v1.0.0\n",
 			"main.go":                        "package main\n\nimport \"example.com/dep\"\n\nfunc main() { println(dep.Text) }\n",
@@ -190,6 +191,12 @@ func main() { fmt.Println(unix.ENOENT) }
 			"vendor/example.com/dep/dep.go":  "package dep\n\nconst Text = \"vendored\"\n",
 			"vendor/example.com/dep/LICENSE": "none\n",
 		}, "", toolchain.Options{}, "vendored\n"},
+		{"assembly with SYSCALL", map[string]string{
+			"go.mod":       "module example.com/calls\n\ngo 1.26\n",
+			"main.go":      "package main\n\nfunc pid() int\n\nfunc main() { println(pid()) }\n",
+			"call_amd64.s": "#include \"textflag.h\"\n\nTEXT ·pid(SB),NOSPLIT,$0-8\n\tMOVL $39, AX\n\tSYSCALL // getpid\n\tMOVQ AX, ret+0(FP)\n\tRET\n",
+		}, "", toolchain.Options{}, "1\n"},
+		{"only a file that imports tender", map[string]string{"friend.go": importer}, "friend.go", toolchain.Options{}, "true\n"},
 		{"only a file", map[string]string{"hello.go": printer}, "hello.go", toolchain.Options{}, "hello from here\n"},
 		{"a file of two", map[string]string{"go.mod": "module example.com/two\n", "a.go": printer, "b.go": "package main\n\nfunc main() {}\n"}, "a.go", toolchain.Options{}, "hello from here\n"},
 	} {
@@ -225,13 +232,10 @@ func TestBuildErrors(t *testing.T) {
 			"lib/lib.go": "package lib\n\nvar x int = \"\"\n"}, "", []string{"lib.go:3:"}},
 		{"unknown import", map[string]string{"go.mod": mod, "main.go": "package main\n\nimport _ \"example.com/unknown/lib\"\n\nfunc main() {}\n"}, "", []string{"main.go:3:", "example.com/unknown/lib"}},
 		{"unknown package of ours", map[string]string{"go.mod": mod, "main.go": "package main\n\nimport _ \"tender/guest/nothing\"\n\nfunc main() {}\n"}, "", []string{"imports a package that this tender does not have"}},
-		{"ours without a module", map[string]string{"main.go": "package main\n\nimport _ \"tender/guest\"\n\nfunc main() {}\n"}, "main.go", []string{"go mod init"}},
 		{"C", map[string]string{"go.mod": mod, "main.go": "package main\n\nimport \"C\"\n\nfunc main() {}\n"}, "", []string{"build constraints exclude all Go files"}},
 		{"a newer Go", map[string]string{"go.mod": "module example.com/new\n\ngo 1.99\n", "main.go": printer}, "", []string{"1.99"}},
 		{"broken go.mod", map[string]string{"go.mod": "modul x\n", "main.go": printer}, "", []string{"go.mod:1:"}},
 		{"broken manifest", map[string]string{"go.mod": mod, "main.go": printer, "manifest.json": "{}"}, "", []string{"manifest.json:1"}},
-		{"SYSCALL", map[string]string{"go.mod": mod, "main.go": "package main\n\nfunc call()\n\nfunc main() { call() }\n",
-			"call_amd64.s": "#include \"textflag.h\"\n\nTEXT ·call(SB),NOSPLIT,$0\n\tMOVL $39, AX\n\tSYSCALL\n\tRET\n"}, "", []string{"main.call", "SYSCALL", "unikernel"}},
 		{"SYSCALL in bytes", map[string]string{"go.mod": mod, "main.go": "package main\n\nfunc call()\n\nfunc main() { call() }\n",
 			"call_amd64.s": "#include \"textflag.h\"\n\nTEXT ·call(SB),NOSPLIT,$0\n\tVZEROUPPER\n\tBYTE $0x0f; BYTE $0x05\n\tRET\n"}, "", []string{"main.call", "SYSCALL"}},
 	} {

@@ -32,6 +32,13 @@ type Options struct {
 	Manifest string
 	// Devices come after those of the manifest.
 	Devices image.Manifest
+	// NoNet leaves out the network device that programs which use package net
+	// get when nothing declares devices.
+	NoNet bool
+	// Tests, if not nil, is the package whose test binary becomes the image;
+	// Package is not used then, manifests of packages are not read, and Output
+	// must be given.
+	Tests *TestPackage
 	// Tags are additional build tags.
 	Tags []string
 	// Debug, if not "", is where to keep the linked ELF file with its symbols
@@ -63,24 +70,23 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, pattern, err := locate(o.Dir, o.Package)
-	if err != nil {
-		return nil, err
-	}
-	tool, err := findGo(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	cache, err := cacheDir(o.Cache)
-	if err != nil {
-		return nil, err
-	}
 	tmp, err := os.MkdirTemp("", "tender-build-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(tmp)
-	b := &builder{tool: tool, dir: dir, pattern: pattern, cache: cache, tmp: tmp, opts: &o}
+	b := &builder{tmp: tmp, opts: &o}
+	if o.Tests != nil {
+		b.dir, b.pattern = o.Tests.from(o.Dir, tmp)
+	} else if b.dir, b.pattern, err = locate(o.Dir, o.Package); err != nil {
+		return nil, err
+	}
+	if b.tool, err = findGo(ctx, b.dir); err != nil {
+		return nil, err
+	}
+	if b.cache, err = cacheDir(o.Cache); err != nil {
+		return nil, err
+	}
 	if err := b.fetch(ctx); err != nil {
 		return nil, err
 	}
@@ -88,13 +94,16 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	devices, err := devices(&o, pkg.Dir)
+	devices, err := b.devices(pkg.Dir)
 	if err != nil {
 		return nil, err
 	}
 	name := path.Base(pkg.ImportPath)
-	if pkg.ImportPath == "command-line-arguments" {
-		name = strings.TrimSuffix(filepath.Base(pattern), ".go")
+	switch {
+	case o.Tests != nil:
+		name += ".test"
+	case pkg.ImportPath == "command-line-arguments":
+		name = strings.TrimSuffix(filepath.Base(b.pattern), ".go")
 	}
 	if o.Output == "" {
 		o.Output = filepath.Join(o.Dir, name+"."+image.TargetName(o.Target))
@@ -153,10 +162,14 @@ func cacheDir(dir string) (string, error) {
 	return filepath.Abs(dir)
 }
 
+// defaultNIC is the network device of a program that uses package net, when
+// nothing declares devices.
+const defaultNIC = "net0"
+
 // devices reads the manifest and adds the devices of the options.
-func devices(o *Options, pkgDir string) (image.Manifest, error) {
-	file := o.Manifest
-	if file == "" {
+func (b *builder) devices(pkgDir string) (image.Manifest, error) {
+	o, file := b.opts, b.opts.Manifest
+	if file == "" && o.Tests == nil {
 		file = filepath.Join(pkgDir, "manifest.json")
 		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 			file = ""
@@ -170,6 +183,9 @@ func devices(o *Options, pkgDir string) (image.Manifest, error) {
 		}
 	}
 	m = append(m, o.Devices...)
+	if file == "" && len(m) == 0 && b.net && !o.NoNet && o.Tests == nil {
+		m = image.Manifest{{Name: defaultNIC, Type: abi.DeviceNet}}
+	}
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
@@ -184,10 +200,14 @@ func (b *builder) build(ctx context.Context, name string, spec image.Spec) (*Res
 	if b.opts.Debug == "" {
 		ldflags += " -w"
 	}
-	args := b.with("build", "-buildvcs=false", "-buildmode=exe", "-ldflags="+ldflags, "-o", linked)
+	verb := []string{"build"}
+	if b.opts.Tests != nil {
+		verb = []string{"test", "-c"}
+	}
+	args := b.with(append(verb, "-buildvcs=false", "-buildmode=exe", "-ldflags="+ldflags, "-o", linked)...)
 	var stderr bytes.Buffer
 	if _, err := b.tool.run(ctx, b.dir, b.env(), &stderr, args...); err != nil {
-		return nil, goFailed("go build", &stderr, err)
+		return nil, goFailed("go "+verb[0], &stderr, err)
 	}
 	if b.opts.Stderr != nil {
 		b.opts.Stderr.Write(stderr.Bytes())

@@ -73,28 +73,37 @@ func TestSupportedVersion(t *testing.T) {
 }
 
 func TestDevices(t *testing.T) {
-	const manifest = `{"type":"solo5.manifest","version":1,"devices":[{"name":"net0","type":"NET_BASIC"}]}`
+	const manifest = `{"type":"solo5.manifest","version":1,"devices":[{"name":"nic","type":"NET_BASIC"}]}`
+	empty := tree(t, map[string]string{"manifest.json": `{"type":"solo5.manifest","version":1,"devices":[]}`})
 	with := tree(t, map[string]string{"manifest.json": manifest})
 	without := t.TempDir()
 	broken := tree(t, map[string]string{"manifest.json": "{\n\"type\": 7}"})
 	disk := image.Manifest{{Name: "disk", Type: abi.DeviceBlock}}
-	twice := image.Manifest{{Name: "net0", Type: abi.DeviceNet}}
+	twice := image.Manifest{{Name: "nic", Type: abi.DeviceNet}}
 	for _, c := range []struct {
 		what string
 		dir  string
+		net  bool // the program uses package net
 		opts Options
 		want string // names, or part of the error
 	}{
-		{"beside the package", with, Options{}, "net0"},
-		{"none", without, Options{}, ""},
-		{"and more", with, Options{Devices: disk}, "net0 disk"},
-		{"only more", without, Options{Devices: disk}, "disk"},
-		{"elsewhere", without, Options{Manifest: filepath.Join(with, "manifest.json")}, "net0"},
-		{"declared twice", with, Options{Devices: twice}, "error: declared twice"},
-		{"broken", broken, Options{}, "error: manifest.json:2"},
-		{"not there", with, Options{Manifest: filepath.Join(without, "m.json")}, "error: m.json"},
+		{"beside the package", with, false, Options{}, "nic"},
+		{"none", without, false, Options{}, ""},
+		{"and more", with, false, Options{Devices: disk}, "nic disk"},
+		{"only more", without, false, Options{Devices: disk}, "disk"},
+		{"elsewhere", without, false, Options{Manifest: filepath.Join(with, "manifest.json")}, "nic"},
+		{"declared twice", with, false, Options{Devices: twice}, "error: declared twice"},
+		{"broken", broken, false, Options{}, "error: manifest.json:2"},
+		{"not there", with, false, Options{Manifest: filepath.Join(without, "m.json")}, "error: m.json"},
+		{"net, none", without, true, Options{}, "net0"},
+		{"net, none wanted", without, true, Options{NoNet: true}, ""},
+		{"net, others", without, true, Options{Devices: disk}, "disk"},
+		{"net, a manifest", with, true, Options{}, "nic"},
+		{"net, an empty manifest", empty, true, Options{}, ""},
+		{"tests", with, true, Options{Tests: &TestPackage{}}, ""},
+		{"tests with a device", with, true, Options{Tests: &TestPackage{}, Devices: disk}, "disk"},
 	} {
-		m, err := devices(&c.opts, c.dir)
+		m, err := (&builder{opts: &c.opts, net: c.net}).devices(c.dir)
 		if want, isError := strings.CutPrefix(c.want, "error: "); isError {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: error %v, want %s", c.what, err, want)

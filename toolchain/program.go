@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tender"
@@ -28,8 +29,10 @@ type builder struct {
 	opts    *Options
 
 	goroot  string            // the image's standard library
+	net     bool              // the program uses package net
 	overlay map[string]string // files of the program that differ in the image
 	extra   []string          // files besides pattern, if that is a file
+	calling []string          // packages whose assembly makes system calls
 }
 
 // listed is what we need of go list.
@@ -49,9 +52,9 @@ func (b *builder) prepare(ctx context.Context) (*listed, error) {
 	if err != nil {
 		return nil, err
 	}
-	net, guest := uses(pkgs, "net"), b.lacksGuest(ctx, pkgs)
-	if net || guest {
-		if err := b.home(ctx, net, guest); err != nil {
+	b.net = uses(pkgs, "net")
+	if guest := b.lacksGuest(ctx, pkgs); b.net || guest {
+		if err := b.home(ctx, b.net, guest); err != nil {
 			return nil, err
 		}
 		if pkgs, err = b.list(ctx); err != nil {
@@ -63,20 +66,30 @@ func (b *builder) prepare(ctx context.Context) (*listed, error) {
 		return nil, err
 	}
 	b.overlay = map[string]string{}
-	if net {
-		const name = "zz_tender.go"
-		source := fmt.Sprintf("package main\n\nimport _ %q\n", networkPackage)
-		if err := b.replace(filepath.Join(main.Dir, name), []byte(source)); err != nil {
+	if b.net {
+		if err := b.linkNetwork(main); err != nil {
 			return nil, err
 		}
-		if strings.HasSuffix(b.pattern, ".go") {
-			b.extra = append(b.extra, name)
-		}
 	}
-	if err := b.replaceSyscalls(pkgs); err != nil {
+	if err := b.findCalling(pkgs); err != nil {
 		return nil, err
 	}
 	return main, b.writeOverlay()
+}
+
+// linkNetwork adds a file to the program that imports networkPackage. The
+// package under test may be one that networkPackage depends on, so tests get
+// it in their external package.
+func (b *builder) linkNetwork(main *listed) error {
+	name, pkg := "zz_tender.go", main.Name
+	if b.opts.Tests != nil {
+		name, pkg = "zz_tender_test.go", main.Name+"_test"
+	}
+	source := fmt.Sprintf("package %s\n\nimport _ %q\n", pkg, networkPackage)
+	if strings.HasSuffix(b.pattern, ".go") {
+		b.extra = append(b.extra, name)
+	}
+	return b.replace(filepath.Join(main.Dir, name), []byte(source))
 }
 
 // home makes the standard library to build with: with the socket layer for
@@ -143,7 +156,11 @@ func (b *builder) fetch(ctx context.Context) error {
 // list is go list of the program and all it depends on.
 func (b *builder) list(ctx context.Context) ([]*listed, error) {
 	var stderr bytes.Buffer
-	args := b.with("list", "-e", "-deps", "-json=ImportPath,Name,Dir,Standard,DepOnly,SFiles,Error")
+	verb := []string{"list", "-e", "-deps", "-json=ImportPath,Name,Dir,Standard,DepOnly,SFiles,Error"}
+	if b.opts.Tests != nil {
+		verb = append(verb, "-test")
+	}
+	args := b.with(verb...)
 	out, err := b.tool.run(ctx, b.dir, b.env(), &stderr, args...)
 	if err != nil {
 		return nil, goFailed("go list", &stderr, err)
@@ -162,6 +179,7 @@ func (b *builder) list(ctx context.Context) ([]*listed, error) {
 
 // main is the package that was asked for, if it can become an image.
 func (b *builder) main(pkgs []*listed) (main *listed, err error) {
+	tests := b.opts.Tests != nil
 	for _, p := range pkgs {
 		switch {
 		case p.Error != nil && strings.HasPrefix(p.ImportPath, "tender/"):
@@ -170,7 +188,7 @@ func (b *builder) main(pkgs []*listed) (main *listed, err error) {
 			return nil, fmt.Errorf("%s: %s", p.Error.Pos, p.Error.Err)
 		case p.Error != nil:
 			return nil, errors.New(p.Error.Err)
-		case p.DepOnly:
+		case p.DepOnly, tests && p.ImportPath != b.pattern:
 		case main != nil:
 			return nil, fmt.Errorf("%s names several packages: name one main package", b.opts.Package)
 		default:
@@ -180,7 +198,7 @@ func (b *builder) main(pkgs []*listed) (main *listed, err error) {
 	switch {
 	case main == nil:
 		return nil, fmt.Errorf("%s names no package", b.opts.Package)
-	case main.Name != "main":
+	case main.Name != "main" && !tests:
 		return nil, fmt.Errorf("%s is package %s: only a main package can become an image", b.opts.Package, main.Name)
 	}
 	return main, nil
@@ -188,36 +206,51 @@ func (b *builder) main(pkgs []*listed) (main *listed, err error) {
 
 func uses(pkgs []*listed, path string) bool {
 	for _, p := range pkgs {
-		if p.ImportPath == path {
+		// Packages are compiled again for a test: "net [os.test]".
+		if plain, _, _ := strings.Cut(p.ImportPath, " "); plain == path {
 			return true
 		}
 	}
 	return false
 }
 
-var syscallInstruction = regexp.MustCompile(`(?m)^\tSYSCALL$`)
+// syscallInstruction is how the standard library writes it, syscallMnemonic is
+// what any assembly has in it that makes system calls.
+var (
+	syscallInstruction = regexp.MustCompile(`(?m)^\tSYSCALL$`)
+	syscallMnemonic    = regexp.MustCompile(`\bSYSCALL\b`)
+)
 
-// replaceSyscalls homes the assembly of modules that makes system calls of its
-// own, such as golang.org/x/sys/unix.
-func (b *builder) replaceSyscalls(pkgs []*listed) error {
+// findCalling notes packages of modules with assembly that makes system calls
+// of its own, such as golang.org/x/sys/unix.
+func (b *builder) findCalling(pkgs []*listed) error {
 	for _, p := range pkgs {
 		if p.Standard {
 			continue
 		}
 		for _, f := range p.SFiles {
-			file := filepath.Join(p.Dir, f)
-			src, err := os.ReadFile(file)
+			src, err := os.ReadFile(filepath.Join(p.Dir, f))
 			if err != nil {
 				return err
 			}
-			if homed := syscallInstruction.ReplaceAll(src, []byte(kernelCall)); !bytes.Equal(homed, src) {
-				if err := b.replace(file, homed); err != nil {
-					return err
-				}
+			plain, _, _ := strings.Cut(p.ImportPath, " ")
+			if syscallMnemonic.Match(src) && !slices.Contains(b.calling, plain) {
+				b.calling = append(b.calling, plain)
 			}
 		}
 	}
 	return nil
+}
+
+// asmFlags make SYSCALL a macro of the assembler in the packages that
+// findCalling has found: the go command lets no overlay change files of its
+// module cache.
+func (b *builder) asmFlags() []string {
+	var flags []string
+	for _, path := range b.calling {
+		flags = append(flags, fmt.Sprintf("-asmflags=%s='-D=SYSCALL=%s'", path, strings.ReplaceAll(strings.TrimSpace(kernelCall), "\t", " ")))
+	}
+	return flags
 }
 
 // replace gives a file of the program other contents in the image.
@@ -230,11 +263,14 @@ func (b *builder) replace(file string, contents []byte) error {
 // with completes the arguments of go list and go build.
 func (b *builder) with(args ...string) []string {
 	tags := append(append([]string{}, imageTags...), b.opts.Tags...)
-	args = append(args, "-tags="+strings.Join(tags, ","), "-trimpath")
+	args = append(append(args, "-tags="+strings.Join(tags, ","), "-trimpath"), b.asmFlags()...)
 	if b.overlay != nil {
 		args = append(args, "-overlay="+filepath.Join(b.tmp, "overlay.json"))
 	}
-	return append(append(args, "--", b.pattern), b.extra...)
+	if b.opts.Tests == nil {
+		args = append(args, "--") // go test has no such word, and an import path is none
+	}
+	return append(append(args, b.pattern), b.extra...)
 }
 
 // writeOverlay stores what replace was told.

@@ -16,7 +16,7 @@ import (
 // first. They are here as a list so that a run does not make the commands;
 // a test compares them.
 func commandNames() []string {
-	return []string{"run", "build", "inspect", "doctor", "completion", "man", "help", "version"}
+	return []string{"run", "build", "test", "inspect", "doctor", "completion", "man", "help", "version"}
 }
 
 // isCommand also knows the two by which completion scripts call.
@@ -28,6 +28,9 @@ func isCommand(word string) bool {
 // execute runs a command other than run.
 func execute(args []string, std stdio) int {
 	root := newRoot(std)
+	if c, _, err := root.Find(args[:1]); err == nil && c.Name() == "test" {
+		args = goTestFlags(args, c.Flags())
+	}
 	root.SetArgs(args)
 	err := root.Execute()
 	var failed statusError
@@ -73,7 +76,7 @@ func newRoot(std stdio) *cobra.Command {
 		ValidArgsFunction:  completeRun,
 		Run:                func(*cobra.Command, []string) {},
 	}
-	root.AddCommand(run, newBuild(std), newInspect(std), newDoctor(std), newCompletion(std), newMan(std), newVersion(std))
+	root.AddCommand(run, newBuild(std), newTest(std), newInspect(std), newDoctor(std), newCompletion(std), newMan(std), newVersion(std))
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(flagError)
