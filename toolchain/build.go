@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"tender/abi"
@@ -98,18 +99,32 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := path.Base(pkg.ImportPath)
-	switch {
-	case o.Tests != nil:
-		name += ".test"
-	case pkg.ImportPath == "command-line-arguments":
-		name = strings.TrimSuffix(filepath.Base(b.pattern), ".go")
-	}
+	name := b.name(pkg)
 	if o.Output == "" {
 		o.Output = filepath.Join(o.Dir, name+"."+image.TargetName(o.Target))
 	}
 	spec := image.Spec{Target: o.Target, Version: version, Manifest: devices}
 	return b.build(ctx, name, spec)
+}
+
+// majorVersion is the last element of import paths of a module's later major
+// versions.
+var majorVersion = regexp.MustCompile(`/v[0-9]+$`)
+
+// name is what the program is called, as the go command calls it.
+func (b *builder) name(main *listed) string {
+	switch {
+	case b.opts.Tests != nil:
+		return b.opts.Tests.Name() + ".test"
+	case main.ImportPath == "command-line-arguments":
+		return strings.TrimSuffix(filepath.Base(b.pattern), ".go")
+	}
+	return programName(main.ImportPath)
+}
+
+// programName is the last element of an import path that says something.
+func programName(importPath string) string {
+	return path.Base(majorVersion.ReplaceAllString(importPath, ""))
 }
 
 // abiVersion is the ABI version of a target that images can be made for; no

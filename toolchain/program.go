@@ -28,6 +28,7 @@ type builder struct {
 	tmp     string
 	opts    *Options
 
+	modules []string          // environment of the go command about modules
 	goroot  string            // the image's standard library
 	net     bool              // the program uses package net
 	overlay map[string]string // files of the program that differ in the image
@@ -130,27 +131,6 @@ func (b *builder) lacksGuest(ctx context.Context, pkgs []*listed) bool {
 	var stderr bytes.Buffer
 	_, err := b.tool.run(ctx, b.dir, b.env(), &stderr, "list", "-m", "tender")
 	return err != nil
-}
-
-// fetch turns PACKAGE@VERSION into a package of a module made for it, as
-// go install does.
-func (b *builder) fetch(ctx context.Context) error {
-	pkg, _, versioned := strings.Cut(b.pattern, "@")
-	if !versioned || strings.HasSuffix(b.pattern, ".go") {
-		return nil
-	}
-	dir := filepath.Join(b.tmp, "module")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
-	}
-	for _, args := range [][]string{{"mod", "init", "image"}, {"get", b.pattern}} {
-		var stderr bytes.Buffer
-		if _, err := b.tool.run(ctx, dir, []string{"GOWORK=off", "GOFLAGS=-mod=mod"}, &stderr, args...); err != nil {
-			return goFailed("go "+args[0], &stderr, err)
-		}
-	}
-	b.dir, b.pattern = dir, pkg
-	return nil
 }
 
 // list is go list of the program and all it depends on.
@@ -282,4 +262,4 @@ func (b *builder) writeOverlay() error {
 	return os.WriteFile(filepath.Join(b.tmp, "overlay.json"), text, 0o644)
 }
 
-func (b *builder) env() []string { return []string{"GOROOT=" + b.goroot} }
+func (b *builder) env() []string { return append(b.modules, "GOROOT="+b.goroot) }

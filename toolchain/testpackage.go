@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 )
 
@@ -29,8 +28,8 @@ type TestPackage struct {
 // HasTests says whether there is a test binary to build.
 func (p *TestPackage) HasTests() bool { return len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 }
 
-// Name is the last element of the import path.
-func (p *TestPackage) Name() string { return path.Base(p.ImportPath) }
+// Name is what programs made of the package are called.
+func (p *TestPackage) Name() string { return programName(p.ImportPath) }
 
 // Problem is the text of Error, "" if there is none.
 func (p *TestPackage) Problem() string {
