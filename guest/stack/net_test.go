@@ -144,6 +144,7 @@ func TestLargeMTU(t *testing.T) {
 
 // A host with the same address is noticed, in both versions of IP.
 func TestAddressInUse(t *testing.T) {
+	t.Parallel()
 	a, b := newCable(1500)
 	start(t, "--ipv4=10.0.0.2/24 --ipv6=2001:db8::2/64", a)
 	n, log := start(t, "--ipv4=10.0.0.2/24 --ipv6=2001:db8::2/64", b)
