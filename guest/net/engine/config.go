@@ -93,6 +93,9 @@ type Config struct {
 	// AnySource takes datagrams from an interface that the route back to
 	// their source does not lead to. Without it they are dropped (RFC 3704).
 	AnySource bool
+	// OnlyTranslated drops, after all chains, what would be forwarded with the
+	// addresses and ports it came with.
+	OnlyTranslated bool
 }
 
 // Service takes datagrams addressed to the engine itself. Its methods are

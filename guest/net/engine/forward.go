@@ -28,6 +28,9 @@ func (e *Engine) relay(n *iface, p *packet.Packet, to way, match flow.Match) Fat
 		return DropPostrouting
 	}
 	out.translateSrc(p)
+	if e.config.OnlyTranslated && p.Tuple == p.Original {
+		return DropForward
+	}
 	if !e.flows.Commit(p, match, 0, e.nowNanos) {
 		return DropFlowsFull
 	}

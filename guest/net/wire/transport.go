@@ -75,3 +75,40 @@ func (d UDP) SrcPort() uint16  { return be16(d[0:2]) }
 func (d UDP) DstPort() uint16  { return be16(d[2:4]) }
 func (d UDP) Length() int      { return int(be16(d[4:6])) }
 func (d UDP) Checksum() uint16 { return be16(d[6:8]) }
+
+// SetHeader writes the whole header and computes the checksum over the
+// datagram, whose data must be in place; pseudo is the sum of the pseudo
+// header.
+func (d UDP) SetHeader(srcPort, dstPort, pseudo uint16) {
+	setBE16(d[0:2], srcPort)
+	setBE16(d[2:4], dstPort)
+	setBE16(d[4:6], uint16(len(d)))
+	setBE16(d[6:8], 0)
+	sum := ^Sum(d, pseudo)
+	if sum == 0 {
+		sum = 0xffff
+	}
+	setBE16(d[6:8], sum)
+}
+
+// TCPFields is what TCP.SetHeader writes.
+type TCPFields struct {
+	SrcPort, DstPort uint16
+	Seq, Ack         uint32
+	Flags            uint8
+	Window           uint16
+}
+
+// SetHeader writes a header without options and computes the checksum over the
+// segment; pseudo is the sum of the pseudo header. Precondition:
+// len ≥ TCPMinLen.
+func (s TCP) SetHeader(f TCPFields, pseudo uint16) {
+	setBE16(s[0:2], f.SrcPort)
+	setBE16(s[2:4], f.DstPort)
+	setBE32(s[4:8], f.Seq)
+	setBE32(s[8:12], f.Ack)
+	s[12], s[13] = TCPMinLen/4<<4, f.Flags
+	setBE16(s[14:16], f.Window)
+	setBE32(s[16:20], 0)
+	setBE16(s[16:18], ^Sum(s, pseudo))
+}
