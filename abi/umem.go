@@ -1,0 +1,100 @@
+package abi
+
+// The data path of our own images: frames move between the network devices and
+// guest memory through rings that the guest shares with the tender, with
+// neither an exit nor a system call per frame. The shape is AF_XDP's: one area
+// of memory (the UMEM) with chunks for frames, and for each device four rings
+// with one producer and one consumer each.
+//
+//	fill        guest → tender   chunks to receive into
+//	receive     tender → guest   chunks that hold a frame
+//	transmit    guest → tender   frames to send
+//	completion  tender → guest   chunks whose frames have been sent
+//
+// All chunks are the guest's at first. It lends one with fill or transmit, and
+// has it back with receive or completion; so a frame received from one device
+// is forwarded by handing its descriptor to another. A frame is never larger
+// than a chunk.
+//
+// An index counts entries since the start, modulo 2^32; entry i is in slot
+// i mod slots. A producer writes entries and then its index, a consumer reads
+// entries and then writes its own: each with release semantics, and the other
+// side reads it with acquire semantics.
+//
+// Who runs out of work says so in its Sleeps word, makes sure once more with a
+// full barrier between, and then sleeps. Who has moved a producer index, or a
+// consumer index that the other side waits for, looks at the other's word after a
+// full barrier, and if it is not 0 sets it to 0 and wakes the other: the guest
+// by its doorbell, the tender by ending the guest's wait.
+const (
+	// UMEMVersion is the value of UMEMHeader.Version.
+	UMEMVersion = 1
+	// UMEMChunkBytes is the distance of chunks, and the size of each.
+	UMEMChunkBytes = 2048
+	// UMEMDoorbellPort is where an hvt guest wakes the tender: a 4-byte OUT of
+	// any value, which does not return to the tender.
+	UMEMDoorbellPort = 0x601
+	// UMEMMaxSlots bounds the slots of a ring.
+	UMEMMaxSlots = 4096
+)
+
+// UMEMHeader is at the start of the UMEM. The tender writes it before the guest
+// starts, and neither relies on it later but for the Sleeps words.
+type UMEMHeader struct {
+	Version uint32
+	// Ports is the number of UMEMPort behind the header.
+	Ports uint32
+	// Bytes is the size of the UMEM.
+	Bytes uint64
+	// Chunks is the number of chunks, the first at ChunksOffset.
+	Chunks       uint32
+	_            uint32
+	ChunksOffset uint64
+	// DoorbellFD is what an spt guest writes to in order to wake the tender,
+	// WakeFD what its epoll set reports when the tender wakes it.
+	DoorbellFD int32
+	WakeFD     int32
+	_          [24]byte
+	// TenderSleeps and GuestSleeps have a cache line each.
+	TenderSleeps uint32
+	_            [60]byte
+	GuestSleeps  uint32
+	_            [60]byte
+}
+
+// UMEMPort describes the rings of one device. An offset is from the start of
+// the UMEM, to a UMEMRing.
+type UMEMPort struct {
+	// Handle is the device's, 1..63.
+	Handle uint32
+	// Slots is the number of entries of each ring, a power of two.
+	Slots      uint32
+	Fill       uint64
+	Receive    uint64
+	Transmit   uint64
+	Completion uint64
+}
+
+// UMEMRing is followed by its slots, UMEMDesc each.
+type UMEMRing struct {
+	Producer uint32
+	_        [60]byte
+	Consumer uint32
+	_        [60]byte
+}
+
+// UMEMDesc is bytes of the UMEM: where they start, in the low 32 bits, and how
+// many they are, in the next 16. The rest is 0. In a fill entry it is room, a
+// whole chunk or a part of one; in the others it is a frame.
+type UMEMDesc uint64
+
+// NewUMEMDesc is the descriptor of n bytes at an offset.
+func NewUMEMDesc(offset uint32, n uint16) UMEMDesc {
+	return UMEMDesc(offset) | UMEMDesc(n)<<32
+}
+
+// Offset is where the bytes start.
+func (d UMEMDesc) Offset() uint32 { return uint32(d) }
+
+// Len is how many they are.
+func (d UMEMDesc) Len() uint16 { return uint16(d >> 32) }

@@ -1,0 +1,239 @@
+package datapath
+
+import (
+	"encoding/binary"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"tender/abi"
+	"tender/guest/umem"
+	"tender/netback"
+)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rig is a thread over devices, and a guest that shares its UMEM.
+type rig struct {
+	thread         *Thread
+	guest          *umem.UMEM
+	doorbell, wake int
+	failed         chan error
+}
+
+func newRig(t testing.TB, plain bool, devices ...netback.Device) *rig {
+	t.Helper()
+	l, err := NewLayout(len(devices), 16<<20)
+	check(t, err)
+	memory, err := unix.Mmap(-1, 0, int(l.Bytes()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+	check(t, err)
+	var handles []int
+	for i := range devices {
+		handles = append(handles, i+1)
+	}
+	u, err := NewUMEM(memory, l, handles)
+	check(t, err)
+	r := &rig{failed: make(chan error, 1)}
+	r.doorbell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	check(t, err)
+	r.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	check(t, err)
+	r.thread, err = NewThread(u, devices, r.doorbell, r.wake, t.Logf)
+	check(t, err)
+	if plain && r.thread.ring != nil {
+		check(t, r.thread.ring.close())
+		r.thread.ring = nil
+	}
+	r.guest, err = umem.New(memory)
+	check(t, err)
+	r.thread.Start(func(err error) { r.failed <- err })
+	t.Cleanup(func() {
+		check(t, r.thread.Stop())
+		check(t, r.thread.Close())
+		check(t, unix.Munmap(memory))
+		check(t, unix.Close(r.doorbell))
+		check(t, unix.Close(r.wake))
+	})
+	return r
+}
+
+// kick wakes the tender's thread if it sleeps.
+func (r *rig) kick(t testing.TB) {
+	if r.guest.TenderSleeps() {
+		check(t, ring8(r.doorbell))
+	}
+}
+
+// twoTAPs are in a network namespace that ends with the test's thread.
+func twoTAPs(t testing.TB) [2]netback.Device {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: network namespaces and TAPs")
+	}
+	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+	check(t, unix.Unshare(unix.CLONE_NEWNET))
+	var devices [2]netback.Device
+	for i, name := range []string{"tapa", "tapb"} {
+		a := netlink.NewLinkAttrs()
+		a.Name = name
+		check(t, netlink.LinkAdd(&netlink.Tuntap{LinkAttrs: a, Mode: netlink.TUNTAP_MODE_TAP}))
+		link, err := netlink.LinkByName(name)
+		check(t, err)
+		check(t, netlink.LinkSetUp(link))
+		d, err := netback.OpenTAP(name, netback.Options{})
+		check(t, err)
+		t.Cleanup(func() { d.Close() })
+		devices[i] = d
+	}
+	return devices
+}
+
+// packetSocket sends and receives frames of our type at the host's side of an
+// interface.
+func packetSocket(t testing.TB, name string) int {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
+	check(t, err)
+	const proto = 0xb588 // 0x88b5 in network order
+	s, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, proto)
+	check(t, err)
+	t.Cleanup(func() { unix.Close(s) })
+	check(t, unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}))
+	check(t, unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20))
+	check(t, unix.Bind(s, &unix.SockaddrLinklayer{Protocol: proto, Ifindex: link.Attrs().Index}))
+	return s
+}
+
+func numbered(i int) []byte {
+	f := make([]byte, 60)
+	copy(f, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5})
+	binary.BigEndian.PutUint32(f[20:], uint32(i))
+	return f
+}
+
+// forward is a guest that sends all it receives out of the other device, until
+// stop is closed. It returns how many frames it has forwarded.
+func (r *rig) forward(t testing.TB, stop <-chan struct{}) int {
+	a, b := r.guest.Port(1), r.guest.Port(2)
+	a.Lend()
+	b.Lend()
+	r.kick(t)
+	frames, total := make([]umem.Frame, 64), 0
+	for {
+		n := a.Receive(frames)
+		total += b.Send(frames[:n])
+		m := b.Receive(frames)
+		total += a.Send(frames[:m])
+		if n+m > 0 {
+			r.kick(t)
+			continue
+		}
+		a.Reclaim()
+		b.Reclaim()
+		a.Lend()
+		b.Lend()
+		select {
+		case <-stop:
+			return total
+		default:
+			runtime.Gosched()
+		}
+	}
+}
+
+func TestForward(t *testing.T) {
+	for name, plain := range map[string]bool{"io_uring": false, "plain": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, plain, asSlice(twoTAPs(t))...)
+			if !plain && r.thread.ring == nil {
+				t.Skip("no io_uring here")
+			}
+			from, to := packetSocket(t, "tapa"), packetSocket(t, "tapb")
+			stop, ended := make(chan struct{}), make(chan int)
+			go func() { ended <- r.forward(t, stop) }()
+			const count = 20000
+			go func() {
+				for i := range count {
+					if _, err := unix.Write(from, numbered(i)); err != nil {
+						t.Error(err)
+						return
+					}
+					if i%100 == 99 {
+						time.Sleep(time.Millisecond)
+					}
+				}
+			}()
+			var p [100]byte
+			for i := range count {
+				n, err := unix.Read(to, p[:])
+				if err != nil {
+					t.Fatalf("frame %d: %v; %d received, %d sent, %d refused", i, err,
+						r.thread.Counters(0).Received.Load(), r.thread.Counters(1).Sent.Load(), r.thread.Counters(1).NotSent.Load())
+				}
+				if got := binary.BigEndian.Uint32(p[20:n]); got != uint32(i) {
+					t.Fatalf("frame %d is number %d", i, got)
+				}
+			}
+			close(stop)
+			if n := <-ended; n < count {
+				t.Errorf("%d frames forwarded", n)
+			}
+		})
+	}
+}
+
+func asSlice(d [2]netback.Device) []netback.Device { return d[:] }
+
+// BenchmarkForward floods one TAP; the time is per frame that came out of the
+// other.
+func BenchmarkForward(b *testing.B) {
+	for name, plain := range map[string]bool{"io_uring": false, "plain": true} {
+		b.Run(name, func(b *testing.B) {
+			r := newRig(b, plain, asSlice(twoTAPs(b))...)
+			from := packetSocket(b, "tapa")
+			stop, ended := make(chan struct{}), make(chan int)
+			go func() { ended <- r.forward(b, stop) }()
+			f := numbered(1)
+			b.ResetTimer()
+			for r.thread.Counters(1).Sent.Load() < uint64(b.N) && len(r.failed) == 0 {
+				for range 64 {
+					unix.Write(from, f)
+				}
+			}
+			b.StopTimer()
+			close(stop)
+			<-ended
+		})
+	}
+}
+
+func TestLayout(t *testing.T) {
+	for _, c := range []struct {
+		ports int
+		bytes uint64
+		slots uint32
+	}{{1, 16 << 20, 1024}, {2, 16 << 20, 1024}, {2, 4 << 20, 256}, {1, 600 << 10, 64 * 2}, {63, 64 << 20, 256}} {
+		l, err := NewLayout(c.ports, c.bytes)
+		check(t, err)
+		if l.slots != c.slots || l.Bytes() > c.bytes || l.Bytes()%abi.PageSize != 0 {
+			t.Errorf("%d devices in %d bytes: %d slots, %d bytes; want %d slots", c.ports, c.bytes, l.slots, l.Bytes(), c.slots)
+		}
+	}
+	for _, c := range []struct {
+		ports int
+		bytes uint64
+	}{{0, 1 << 30}, {64, 1 << 30}, {1, 64 << 10}, {1, 0}} {
+		if _, err := NewLayout(c.ports, c.bytes); err == nil {
+			t.Errorf("%d devices in %d bytes: no error", c.ports, c.bytes)
+		}
+	}
+}

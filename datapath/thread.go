@@ -1,0 +1,227 @@
+package datapath
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"tender/netback"
+)
+
+// idleRounds is how often the thread looks in vain before it sleeps.
+const idleRounds = 32
+
+// Thread moves the frames of one guest, on an operating system thread of its own.
+type Thread struct {
+	umem  *UMEM
+	ports []*port
+	ring  *uring // nil where there is no io_uring
+
+	doorbell int // eventfd: the guest, or Stop
+	wake     int // eventfd: the guest waits for it
+	fds      []unix.PollFd
+	stopping atomic.Bool
+	ended    chan error
+	counted  func(tag uint64, result int32)
+}
+
+// NewThread connects the devices, in the order of the handles given to NewUMEM.
+// doorbell and wake are eventfds, non-blocking and still the caller's; so are
+// the devices. If the kernel refuses io_uring, frames move by one system call each, and
+// notice says why; it may be nil. The caller calls Start, or Close.
+func NewThread(u *UMEM, devices []netback.Device, doorbell, wake int, notice func(format string, args ...any)) (*Thread, error) {
+	if len(devices) != u.layout.ports {
+		return nil, fmt.Errorf("a UMEM for %d devices has been given %d", u.layout.ports, len(devices))
+	}
+	t := &Thread{umem: u, doorbell: doorbell, wake: wake, ended: make(chan error, 1)}
+	t.fds = append(t.fds, unix.PollFd{Fd: int32(doorbell), Events: unix.POLLIN})
+	for i, d := range devices {
+		t.ports = append(t.ports, newPort(u, i, d))
+		t.fds = append(t.fds, unix.PollFd{Fd: int32(d.FD()), Events: unix.POLLIN})
+	}
+	t.counted = t.result
+	var err error
+	if t.ring, err = newUring(u.memory); err != nil && notice != nil {
+		notice("frames are moved without io_uring, at about half its speed: %v", err)
+	}
+	return t, nil
+}
+
+// Counters are those of the device with an index.
+func (t *Thread) Counters(i int) *Counters { return &t.ports[i].counters }
+
+// Start serves the rings until Stop. A failure ends the service and is reported
+// to failed, once, and to Stop.
+func (t *Thread) Start(failed func(error)) {
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := t.serve()
+		if err != nil && failed != nil {
+			failed(err)
+		}
+		t.ended <- err
+	}()
+}
+
+// Stop ends the service after what the guest has queued is sent, and waits
+// for it.
+func (t *Thread) Stop() error {
+	t.stopping.Store(true)
+	if err := ring8(t.doorbell); err != nil {
+		return err
+	}
+	return <-t.ended
+}
+
+// Close releases what NewThread made, once the service has ended.
+func (t *Thread) Close() error {
+	if t.ring == nil {
+		return nil
+	}
+	return t.ring.close()
+}
+
+func (t *Thread) serve() error {
+	for idle := 0; ; {
+		moved, err := t.round()
+		switch {
+		case err != nil:
+			return err
+		case moved:
+			idle = 0
+			if t.umem.guestWaits() {
+				if err := ring8(t.wake); err != nil {
+					return fmt.Errorf("waking the guest: %w", err)
+				}
+			}
+		case t.stopping.Load():
+			return nil
+		default:
+			if idle++; idle >= idleRounds {
+				if err := t.sleep(); err != nil {
+					return err
+				}
+				idle = 0
+			}
+		}
+	}
+}
+
+// round moves up to a batch of frames for each device in each direction.
+func (t *Thread) round() (moved bool, err error) {
+	for i, p := range t.ports {
+		if t.ring != nil && t.ring.room() < 2*maxBatch {
+			if err := t.ring.submit(t.counted); err != nil {
+				return false, err
+			}
+		}
+		if err := p.prepareWrites(t.umem); err != nil {
+			return false, err
+		}
+		if err := p.prepareReads(t.umem); err != nil {
+			return false, err
+		}
+		t.move(i, p)
+	}
+	if t.ring != nil {
+		if err := t.ring.submit(t.counted); err != nil {
+			return false, err
+		}
+	}
+	for _, p := range t.ports {
+		if p.finish() {
+			moved = true
+		}
+	}
+	return moved, nil
+}
+
+// Tags of queued operations: device, direction and place in the batch.
+const (
+	tagWrite = 1 << 8
+	tagPort  = 16
+)
+
+// move queues a device's operations of a round, or does them.
+func (t *Thread) move(i int, p *port) {
+	tag := uint64(i) << tagPort
+	for n := range p.nsend {
+		frame := t.umem.bytes(p.sending[n])
+		if t.ring != nil {
+			t.ring.queue(opWriteFixed, p.fd, frame, tag|tagWrite|uint64(n))
+		} else {
+			p.sendResult[n] = outcome(len(frame), p.dev.WriteFrame(frame))
+		}
+	}
+	for n := range p.reading {
+		room := t.umem.bytes(p.free[n])
+		if t.ring != nil {
+			t.ring.queue(opReadFixed, p.fd, room, tag|uint64(n))
+			continue
+		}
+		got, err := p.dev.ReadFrame(room)
+		p.readResult[n] = outcome(got, err)
+		if err != nil {
+			p.reading = n + 1
+			break
+		}
+	}
+}
+
+// result stores what became of a queued operation.
+func (t *Thread) result(tag uint64, result int32) {
+	p := t.ports[tag>>tagPort]
+	if tag&tagWrite != 0 {
+		p.sendResult[tag&(tagWrite-1)] = result
+	} else {
+		p.readResult[tag&(tagWrite-1)] = result
+	}
+}
+
+// outcome is what io_uring would have said.
+func outcome(n int, err error) int32 {
+	var errno unix.Errno
+	switch {
+	case err == nil:
+		return int32(n)
+	case errors.As(err, &errno):
+		return -int32(errno)
+	}
+	return -int32(unix.EBADFD) // io.EOF
+}
+
+// sleep waits until a device that the guest has room for is readable, or the
+// doorbell rings.
+func (t *Thread) sleep() error {
+	t.umem.sleeps(true)
+	defer t.umem.sleeps(false)
+	if t.stopping.Load() {
+		return nil
+	}
+	for i, p := range t.ports {
+		if p.hasWork() {
+			return nil
+		}
+		t.fds[i+1].Fd = -1
+		if p.canReceive() {
+			t.fds[i+1].Fd = int32(p.fd)
+		}
+	}
+	if _, err := unix.Ppoll(t.fds, nil, nil); err != nil && err != unix.EINTR {
+		return fmt.Errorf("waiting for the network devices: %w", err)
+	}
+	for i, p := range t.ports {
+		// A device in error for good must not keep the thread awake.
+		if e := t.fds[i+1].Revents; e&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0 && e&unix.POLLIN == 0 {
+			p.gone = true
+		}
+	}
+	if t.fds[0].Revents != 0 {
+		return drain8(t.doorbell)
+	}
+	return nil
+}

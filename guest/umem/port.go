@@ -1,0 +1,110 @@
+package umem
+
+import (
+	"sync"
+
+	"tender/abi"
+)
+
+// Headroom is left before a received frame, for headers that are added.
+const Headroom = 64
+
+// Port is a device's four rings.
+type Port struct {
+	// Handle is the device's in the manifest.
+	Handle uint32
+	umem   *UMEM
+
+	rx                   sync.Mutex
+	fill, receive        ring
+	lent                 int // chunks in fill and not yet back
+	tx                   sync.Mutex
+	transmit, completion ring
+}
+
+// Receive stores the frames that wait, at most len(frames), and lends the tender
+// as many chunks as it takes. The frames are the caller's.
+func (p *Port) Receive(frames []Frame) int {
+	p.rx.Lock()
+	n := 0
+	for n < len(frames) {
+		d, ok := p.receive.take()
+		if !ok {
+			break
+		}
+		frames[n] = Frame(d)
+		n++
+	}
+	p.lent -= n
+	p.lend()
+	p.rx.Unlock()
+	return n
+}
+
+// Lend gives the tender chunks to receive into, before the first Receive.
+func (p *Port) Lend() {
+	p.rx.Lock()
+	p.lend()
+	p.rx.Unlock()
+}
+
+// lend keeps half of the device's share of chunks with the tender.
+func (p *Port) lend() {
+	u := p.umem
+	want := int(p.fill.mask+1) - p.lent
+	if want <= 0 {
+		p.receive.publish()
+		return
+	}
+	u.mu.Lock()
+	for ; want > 0 && len(u.free) > 0; want-- {
+		offset := u.free[len(u.free)-1]
+		if !p.fill.put(abi.NewUMEMDesc(offset+Headroom, abi.UMEMChunkBytes-Headroom)) {
+			break
+		}
+		u.free = u.free[:len(u.free)-1]
+		p.lent++
+	}
+	u.mu.Unlock()
+	p.receive.publish()
+	p.fill.publish()
+}
+
+// Send takes the frames over and sends those that there is room for; the others
+// are dropped, as a full queue does. It returns how many are sent. The caller
+// then wakes the tender if it sleeps.
+func (p *Port) Send(frames []Frame) int {
+	p.tx.Lock()
+	p.reclaim()
+	n := 0
+	for n < len(frames) && p.transmit.put(abi.UMEMDesc(frames[n])) {
+		n++
+	}
+	p.transmit.publish()
+	p.tx.Unlock()
+	for _, f := range frames[n:] {
+		p.umem.Release(f)
+	}
+	return n
+}
+
+// Reclaim has chunks back whose frames have been sent.
+func (p *Port) Reclaim() {
+	p.tx.Lock()
+	p.reclaim()
+	p.tx.Unlock()
+}
+
+func (p *Port) reclaim() {
+	u := p.umem
+	u.mu.Lock()
+	for {
+		d, ok := p.completion.take()
+		if !ok {
+			break
+		}
+		u.free = append(u.free, u.chunk(Frame(d)))
+	}
+	u.mu.Unlock()
+	p.completion.publish()
+}
