@@ -41,7 +41,7 @@ func TestText(t *testing.T) {
 func TestList(t *testing.T) {
 	l := NewList(NewSource("f", strings.Repeat("x\n", 2*MaxListed)))
 	l.Warnf(Span{4, 5}, "first")
-	l.Errorf(Span{4, 5}, "it follows from the first")
+	l.Errorf(Span{4, 5}, "%s", "first")
 	l.Errorf(Span{0, 1}, "before")
 	if all := l.All(); len(all) != 2 || all[0].Message != "before" || all[1].Severity != Warning || l.Errors() != 1 || l.Full() {
 		t.Errorf("%+v", l.All())
@@ -49,7 +49,7 @@ func TestList(t *testing.T) {
 	for i := range int32(2 * MaxListed) {
 		l.Errorf(Span{2 * i, 2*i + 1}, "e")
 	}
-	if len(l.All()) != MaxListed || !l.Full() || l.Unlisted() == 0 || l.Errors() != 2*MaxListed-1 {
+	if len(l.All()) != MaxListed || !l.Full() || l.Unlisted() == 0 || l.Errors() != 2*MaxListed+1 {
 		t.Errorf("%d kept, %d not, %d errors", len(l.All()), l.Unlisted(), l.Errors())
 	}
 	if !strings.HasSuffix(l.Text(), " more\n") {

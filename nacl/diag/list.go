@@ -38,16 +38,21 @@ const MaxListed = 500
 type List struct {
 	source   *Source
 	all      []Diagnostic
-	said     map[Span]bool
+	said     map[saying]bool
 	errors   int
 	unlisted int
 }
 
-// NewList makes an empty list.
-func NewList(s *Source) *List { return &List{source: s, said: map[Span]bool{}} }
+// saying is what was said where, which is not said twice.
+type saying struct {
+	at      Span
+	message string
+}
 
-// Errorf adds an error. Of several about the same place the first is kept: the
-// others follow from it.
+// NewList makes an empty list.
+func NewList(s *Source) *List { return &List{source: s, said: map[saying]bool{}} }
+
+// Errorf adds an error, unless it was said about the same place before.
 func (l *List) Errorf(at Span, format string, args ...any) {
 	if l.add(Error, at, format, args...) {
 		l.errors++
@@ -59,21 +64,22 @@ func (l *List) Errorf(at Span, format string, args ...any) {
 func (l *List) Warnf(at Span, format string, args ...any) { l.add(Warning, at, format, args...) }
 
 func (l *List) add(severity Severity, at Span, format string, args ...any) bool {
-	if l.said[at] {
+	said := saying{at, fmt.Sprintf(format, args...)}
+	if l.said[said] {
 		return false
 	}
 	if len(l.all) >= MaxListed {
 		l.unlisted++
 		return true
 	}
-	l.said[at] = true
+	l.said[said] = true
 	line, column := l.source.Position(at.Start)
 	text, start := l.source.line(line)
 	end := max(min(at.End, start+int32(len(text))), at.Start)
 	_, last := l.source.Position(end)
 	l.all = append(l.all, Diagnostic{
 		File: l.source.Name, Line: line, Column: column, Length: max(1, last-column),
-		Severity: severity, Message: fmt.Sprintf(format, args...),
+		Severity: severity, Message: said.message,
 		source: l.source, span: at,
 	})
 	return true

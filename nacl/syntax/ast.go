@@ -7,7 +7,7 @@ import (
 	"tender/nacl/diag"
 )
 
-// File is what was read. What could not be read is not in it.
+// File is what was read. What could not be read is not in it, or Broken.
 type File struct {
 	Source   *diag.Source
 	Decls    []Decl
@@ -21,8 +21,12 @@ type Word struct {
 	Text string
 }
 
-// Decl is a declaration: *Typed, *Untyped or *Function.
+// Decl is a declaration: *Typed, *Untyped, *Function or *Broken.
 type Decl interface{ decl() }
+
+// Broken is a declaration that could not be read: a part of what the name
+// stands for is not known.
+type Broken struct{ Name Word }
 
 // Typed is an element with a type: Iface eth0 { … }.
 type Typed struct {
@@ -79,11 +83,14 @@ type Function struct {
 	// Name is empty where a block has none.
 	Name Word
 	Body []Stmt
+	// Broken says that a part of the body could not be read.
+	Broken bool
 }
 
 func (*Typed) decl()    {}
 func (*Untyped) decl()  {}
 func (*Function) decl() {}
+func (*Broken) decl()   {}
 
 // Stmt is an element of a body: *Call, *Branch or *Function.
 type Stmt interface{ stmt() }
@@ -96,7 +103,8 @@ type Call struct {
 	Parens bool
 }
 
-// Branch is a condition with its bodies; Else is nil if there is none.
+// Branch is a condition with its bodies; Else is nil if there is none. Cond is
+// nil if it could not be read.
 type Branch struct {
 	diag.Span
 	Cond       Cond

@@ -3,7 +3,8 @@ package syntax
 import "tender/nacl/diag"
 
 // body reads the braces of a function or condition and what is in them. It
-// goes on behind wrong statements, and returns false if there were any.
+// goes on behind wrong statements, and returns false if there were any; nil
+// with false is no body at all.
 func (p *parser) body() ([]Stmt, bool) {
 	opened := p.token().Span
 	if !p.is(LeftBrace) {
@@ -13,12 +14,11 @@ func (p *parser) body() ([]Stmt, bool) {
 	p.mark(Body)
 	p.next()
 	if p.is(RightBrace) {
-		p.errs.Errorf(opened.To(p.token().Span), "these braces are empty: at least one action is needed")
+		p.errorf(opened.To(p.token().Span), "these braces are empty: at least one action is needed")
 		p.next()
-		return nil, true
+		return []Stmt{}, false
 	}
-	var all []Stmt
-	good := true
+	all, good := []Stmt{}, true
 	for !p.is(RightBrace) && !p.is(EOF) && !p.errs.Full() && !p.elementAhead() {
 		start := p.at
 		p.mark(Item)
@@ -40,7 +40,7 @@ func (p *parser) statement() Stmt {
 			return s
 		}
 	case p.functionAhead():
-		if f := p.function(); f != nil {
+		if f, ok := p.function(); ok {
 			return f
 		}
 	case p.is(Ident):
@@ -59,7 +59,7 @@ func (p *parser) call() *Call {
 	if !p.take(LeftParen) {
 		switch p.kind() {
 		case Colon, Dot, Comma:
-			p.errs.Errorf(p.token().Span, "%s cannot follow an action: constants and objects are outside of functions", p.found())
+			p.errorf(p.token().Span, "%s cannot follow an action: constants and objects are outside of functions", p.found())
 			return nil
 		}
 		return c
@@ -97,32 +97,42 @@ func (p *parser) condition() *Branch {
 		return nil
 	}
 	if s.Cond = p.or(); s.Cond == nil || !p.closeCondition(opened) {
-		return nil
+		if s.Cond = nil; !p.skipCondition() {
+			return nil
+		}
 	}
-	var good bool
-	if s.Then, good = p.body(); s.Then == nil {
+	if s.Then, _ = p.body(); s.Then == nil {
 		return nil
 	}
 	if p.take(Else) {
 		if p.is(If) {
-			p.errs.Errorf(p.last().To(p.token().Span), "there is no else if: put the if into the braces of else { … }")
+			p.errorf(p.last().To(p.token().Span), "there is no else if: put the if into the braces of else { … }")
 			p.condition()
+		} else if s.Else, _ = p.body(); s.Else == nil {
 			return nil
 		}
-		var ok bool
-		s.Else, ok = p.body()
-		good = good && ok
 	}
 	s.Span = s.To(p.last())
-	if !good {
-		return nil
-	}
 	return s
+}
+
+// skipCondition goes behind a wrong condition, to the brace of the body; false
+// if there seems to be none.
+func (p *parser) skipCondition() bool {
+	for ; !p.is(EOF) && !p.is(RightBrace); p.next() {
+		if p.is(LeftBrace) {
+			return true
+		}
+		if t := p.token(); t.Lines > 0 && (t.Kind == Ident || t.Kind == If) {
+			return false
+		}
+	}
+	return false
 }
 
 func (p *parser) closeCondition(opened diag.Span) bool {
 	if k := p.kind(); Equal <= k && k <= In {
-		p.errs.Errorf(p.token().Span, "%s compares two values, and there is none before it", p.found())
+		p.errorf(p.token().Span, "%s compares two values, and there is none before it", p.found())
 		return false
 	}
 	return p.close(RightParen, opened)

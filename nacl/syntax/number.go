@@ -34,9 +34,9 @@ func (p *parser) numeric() Value {
 	order, ok := compareEnds(low, high)
 	switch {
 	case !ok:
-		p.errs.Errorf(r.Place(), "the ends of the range are of different kinds: two whole numbers, two decimals or two addresses of one family")
+		p.errorf(r.Place(), "the ends of the range are of different kinds: two whole numbers, two decimals or two addresses of one family")
 	case order > 0:
-		p.errs.Errorf(r.Place(), "the range ends before it begins: the lower end comes first")
+		p.errorf(r.Place(), "the range ends before it begins: the lower end comes first")
 	}
 	return r
 }
@@ -108,7 +108,7 @@ func (p *parser) negative() Value {
 	case *Decimal:
 		v.Span = p.spanFrom(opened.Start)
 	case *Addr:
-		p.errs.Errorf(v.Span, "an address has no sign")
+		p.errorf(v.Span, "an address has no sign")
 	}
 	return v
 }
@@ -140,20 +140,20 @@ func (p *parser) digits(sign string) Value {
 	case 2:
 		f, err := strconv.ParseFloat(sign+strings.Join(parts, "."), 64)
 		if err != nil {
-			p.errs.Errorf(p.spanFrom(start), "the number is too large")
+			p.errorf(p.spanFrom(start), "the number is too large")
 		}
 		return &Decimal{p.spanFrom(start), f}
 	case 4:
 		return p.addr4(start, parts)
 	}
-	p.errs.Errorf(p.spanFrom(start), "%d numbers with dots: a decimal has 2, an address 4", len(parts))
+	p.errorf(p.spanFrom(start), "%d numbers with dots: a decimal has 2, an address 4", len(parts))
 	return nil
 }
 
 func (p *parser) int(start int32, digits string) Value {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
-		p.errs.Errorf(p.spanFrom(start), "the number is too large: %d is the largest", int64(1<<63-1))
+		p.errorf(p.spanFrom(start), "the number is too large: %d is the largest", int64(1<<63-1))
 	}
 	return &Int{p.spanFrom(start), n}
 }
@@ -163,7 +163,7 @@ func (p *parser) addr4(start int32, parts []string) Value {
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 10, 8)
 		if err != nil {
-			p.errs.Errorf(p.spanFrom(start), "%s in an address: its bytes are 0 to 255", quoteSome(part))
+			p.errorf(p.spanFrom(start), "%s in an address: its bytes are 0 to 255", quoteSome(part))
 		}
 		b[i] = byte(n)
 	}
@@ -174,7 +174,7 @@ func (p *parser) addr4(start int32, parts []string) Value {
 func (p *parser) prefix(addr Value) Value {
 	a, ok := addr.(*Addr)
 	if !ok {
-		p.errs.Errorf(addr.Place(), "only an address has a / and a length behind it")
+		p.errorf(addr.Place(), "only an address has a / and a length behind it")
 		return nil
 	}
 	p.next()
@@ -186,7 +186,7 @@ func (p *parser) prefix(addr Value) Value {
 	length := p.token().Span
 	p.next()
 	if err != nil || n > a.Value.BitLen() {
-		p.errs.Errorf(length, "the prefix length is over %d", a.Value.BitLen())
+		p.errorf(length, "the prefix length is over %d", a.Value.BitLen())
 		n = a.Value.BitLen()
 	}
 	return &Prefix{p.spanFrom(a.Start), netip.PrefixFrom(a.Value, n)}

@@ -18,6 +18,8 @@ type parser struct {
 	at     int
 	depth  int
 	errs   *diag.List
+	// wrong are the offsets at which errors were reported.
+	wrong map[int32]bool
 	// unclosed says that the end of the text was reported inside a brace.
 	unclosed bool
 }
@@ -26,7 +28,7 @@ type parser struct {
 func Parse(src *diag.Source, errs *diag.List) *File {
 	f := &File{Source: src}
 	f.Tokens, f.Comments = scan(src, errs)
-	p := &parser{src: src, tokens: f.Tokens, errs: errs}
+	p := &parser{src: src, tokens: f.Tokens, errs: errs, wrong: map[int32]bool{}}
 	for p.kind() != EOF && !errs.Full() {
 		p.depth = 0
 		start := p.at
@@ -34,7 +36,6 @@ func Parse(src *diag.Source, errs *diag.List) *File {
 		d, ok := p.declaration()
 		if !ok {
 			p.skipDeclaration(start)
-			continue
 		}
 		if d != nil {
 			f.Decls = append(f.Decls, d)
@@ -72,6 +73,15 @@ func (p *parser) take(k Kind) bool {
 	return true
 }
 
+// errorf reports an error. Of several at the same place the first is kept: the
+// others follow from it.
+func (p *parser) errorf(at diag.Span, format string, args ...any) {
+	if !p.wrong[at.Start] {
+		p.wrong[at.Start] = true
+		p.errs.Errorf(at, format, args...)
+	}
+}
+
 // found is the token under way, for messages.
 func (p *parser) found() string {
 	switch p.kind() {
@@ -85,7 +95,7 @@ func (p *parser) found() string {
 
 // expected reports that something else should be here.
 func (p *parser) expected(what string) {
-	p.errs.Errorf(p.token().Span, "%s expected, found %s", what, p.found())
+	p.errorf(p.token().Span, "%s expected, found %s", what, p.found())
 }
 
 func (p *parser) need(k Kind, what string) bool {
@@ -109,7 +119,7 @@ func (p *parser) notClosed(opened diag.Span, closing string) {
 	if p.is(EOF) {
 		// The innermost one that is open is the one to tell about.
 		if !p.unclosed {
-			p.errs.Errorf(opened, "this %s is not closed: the file ends before %s", p.src.Slice(opened), closing)
+			p.errorf(opened, "this %s is not closed: the file ends before %s", p.src.Slice(opened), closing)
 		}
 		p.unclosed = true
 		return
@@ -121,7 +131,7 @@ func (p *parser) notClosed(opened diag.Span, closing string) {
 // enter bounds the nesting; each enter that returns true is followed by leave.
 func (p *parser) enter() bool {
 	if p.depth >= maxDepth {
-		p.errs.Errorf(p.token().Span, "more than %d braces, brackets and parentheses are open here", maxDepth)
+		p.errorf(p.token().Span, "more than %d braces, brackets and parentheses are open here", maxDepth)
 		return false
 	}
 	p.depth++
@@ -131,7 +141,7 @@ func (p *parser) enter() bool {
 func (p *parser) leave() { p.depth-- }
 
 // declaration reads one of them; nil with true is a number, which means
-// nothing.
+// nothing. With false there may be a *Broken.
 func (p *parser) declaration() (Decl, bool) {
 	switch p.kind() {
 	case Number:
@@ -142,7 +152,7 @@ func (p *parser) declaration() (Decl, bool) {
 		return nil, true
 	case Ident:
 	case RightBrace, RightBracket, RightParen:
-		p.errs.Errorf(p.token().Span, "nothing is open that this %s could close", p.found())
+		p.errorf(p.token().Span, "nothing is open that this %s could close", p.found())
 		return nil, false
 	default:
 		p.expected("a declaration such as NAME: VALUE, Iface NAME { … } or Filter::IP NAME { … }")
@@ -150,27 +160,34 @@ func (p *parser) declaration() (Decl, bool) {
 	}
 	switch {
 	case p.functionAhead():
-		f := p.function()
-		return f, f != nil
+		f, ok := p.function()
+		if !ok {
+			return &Broken{f.Name}, false
+		}
+		return f, true
 	case p.ahead(1) == Colon, p.ahead(1) == Dot:
 		name := p.name()
 		if name == nil || !p.need(Colon, ": after a name") {
 			return nil, false
 		}
-		v := p.value()
-		return &Untyped{name, v}, v != nil
+		if v := p.value(); v != nil {
+			return &Untyped{name, v}, true
+		}
+		return &Broken{name.Words[0]}, false
 	case p.ahead(1) == Ident:
 		typ, name := p.word(), p.word()
 		if p.is(Colon) {
-			p.errs.Errorf(p.token().Span, "no : between the name and the value of an element with a type")
-			return nil, false
+			p.errorf(p.token().Span, "no : between the name and the value of an element with a type")
+			return &Broken{name}, false
 		}
-		v := p.value()
-		return &Typed{typ, name, v}, v != nil
+		if v := p.value(); v != nil {
+			return &Typed{typ, name, v}, true
+		}
+		return &Broken{name}, false
 	}
 	w := p.word()
 	if p.is(LeftBrace) || p.is(LeftBracket) {
-		p.errs.Errorf(w.Span, "the name is missing: %s NAME, or NAME: for a constant", w.Text)
+		p.errorf(w.Span, "the name is missing: %s NAME, or NAME: for a constant", w.Text)
 		return nil, false
 	}
 	p.expected(fmt.Sprintf("a name or : after %s", w.Text))
@@ -182,20 +199,21 @@ func (p *parser) functionAhead() bool {
 	return p.is(Ident) && p.ahead(1) == Colon && p.ahead(2) == Colon && p.ahead(3) != Colon
 }
 
-// function reads a function, or a block in one.
-func (p *parser) function() *Function {
+// function reads a function, or a block in one. With false it is not to be
+// used, but for its name.
+func (p *parser) function() (*Function, bool) {
+	f := &Function{Broken: true}
 	if !p.enter() {
-		return nil
+		return f, false
 	}
 	defer p.leave()
-	f := &Function{}
 	typ := p.word()
 	p.mark(Scope)
 	p.next()
 	p.next()
 	if !p.is(Ident) {
 		p.expected("IP, TCP, UDP, ICMP, IP6 or ICMP6")
-		return nil
+		return f, false
 	}
 	sub := p.word()
 	f.Head = typ.To(sub.Span)
@@ -204,18 +222,16 @@ func (p *parser) function() *Function {
 	f.Action, f.Protocol = Action(action), Protocol(protocol)
 	switch {
 	case !ok1:
-		p.errs.Errorf(typ.Span, "there is no type of functions called %s: Filter or Nat", typ.Text)
+		p.errorf(typ.Span, "there is no type of functions called %s: Filter or Nat", typ.Text)
 	case !ok2:
-		p.errs.Errorf(sub.Span, "there is no subtype called %s: IP, TCP, UDP, ICMP, IP6 or ICMP6", sub.Text)
+		p.errorf(sub.Span, "there is no subtype called %s: IP, TCP, UDP, ICMP, IP6 or ICMP6", sub.Text)
 	}
 	if p.is(Ident) {
 		f.Name = p.word()
 	}
-	var ok bool
-	if f.Body, ok = p.body(); !ok || !ok1 || !ok2 {
-		return nil
-	}
-	return f
+	body, good := p.body()
+	f.Body, f.Broken = body, !good
+	return f, ok1 && ok2 && body != nil
 }
 
 // lookup finds a name in a list, whatever its case.

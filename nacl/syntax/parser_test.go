@@ -97,7 +97,7 @@ func TestRefused(t *testing.T) {
 		{"a: 1,\nb: [1,,2]\nc: {d: }\nFilter::IP f {\n  if (a ==) { accept }\n  5\n  drop(\n}\ne: 1",
 			"1:5: a declaration such as NAME: VALUE, Iface NAME { … } or Filter::IP NAME { … } expected, found ,|" +
 				"2:7: a value expected, found ,|3:8: a value expected, found }|5:11: a value expected, found )|" +
-				"8:1: a value expected, found }"},
+				"6:3: an action, a function, if or } expected, found 5|8:1: a value expected, found }"},
 		{"x: " + strings.Repeat("[", 200), "1:104: more than 100 braces, brackets and parentheses are open here"},
 		{"Filter::IP f { if (" + strings.Repeat("(", 200) + "a", "1:14: this { is not closed: the file ends before }|1:118: more than 100 braces, brackets and parentheses are open here"},
 	} {

@@ -63,7 +63,7 @@ func (p *parser) list() *List {
 	opened := p.token().Span
 	p.next()
 	if p.is(RightBracket) {
-		p.errs.Errorf(opened.To(p.token().Span), "the list is empty: at least one value is needed")
+		p.errorf(opened.To(p.token().Span), "the list is empty: at least one value is needed")
 		return nil
 	}
 	l := &List{}
@@ -96,7 +96,7 @@ func (p *parser) object() *Object {
 	opened := p.token().Span
 	p.next()
 	if p.is(RightBrace) {
-		p.errs.Errorf(opened.To(p.token().Span), "the object is empty: at least one member is needed")
+		p.errorf(opened.To(p.token().Span), "the object is empty: at least one member is needed")
 		return nil
 	}
 	o, good := &Object{}, true
@@ -129,7 +129,7 @@ func (p *parser) pair() (Pair, bool) {
 	}
 	key := p.word()
 	if p.is(Dot) {
-		p.errs.Errorf(p.token().Span, "a key is one name: nest objects, or assign %s.… outside", key.Text)
+		p.errorf(p.token().Span, "a key is one name: nest objects, or assign %s.… outside", key.Text)
 		return Pair{}, false
 	}
 	if !p.need(Colon, ": after the key "+key.Text) {
@@ -144,7 +144,7 @@ func (p *parser) trailing(closing Kind) bool {
 	if !p.is(closing) {
 		return false
 	}
-	p.errs.Errorf(p.last(), "a comma before %s: the last value has none behind it", p.text())
+	p.errorf(p.last(), "a comma before %s: the last value has none behind it", p.text())
 	return true
 }
 
