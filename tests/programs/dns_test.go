@@ -32,7 +32,7 @@ func TestDNS(t *testing.T) {
 }
 
 // dig is the command that asks the server, once.
-func (h *host) dig(args ...string) []string {
+func dig(args ...string) []string {
 	words := []string{"dig", "+tries=1", "+time=5", "+norecurse"}
 	if len(args) == 0 || !strings.HasPrefix(args[0], "@") {
 		words = append(words, "@"+serverIPv4)
@@ -68,7 +68,7 @@ func dnsAnswers(h *host) {
 		{[]string{"ANSWER: 8"}, []string{"+tcp", "+noedns", "large.example.org", "TXT"}},
 		{[]string{"status: NOTIMP"}, []string{"+opcode=NOTIFY", "example.org", "SOA"}},
 	} {
-		h.mustPrint(c.texts, h.dig(c.args...)...)
+		h.mustPrint(c.texts, dig(c.args...)...)
 	}
 }
 
@@ -82,7 +82,7 @@ func dnsMany(h *host) {
 	}
 	must(h.t, os.WriteFile(names, []byte(text.String()), 0o600))
 	for _, how := range [][]string{{"+notcp"}, {"+tcp", "+keepopen"}} {
-		out := h.output(h.dig(append(how, "+short", "-f", names)...)...)
+		out := h.output(dig(append(how, "+short", "-f", names)...)...)
 		if n := strings.Count(out, "10.9.0.1\n"); n != 2000 {
 			h.t.Errorf("%s: %d answers, want 2000", how, n)
 		}
@@ -91,12 +91,12 @@ func dnsMany(h *host) {
 
 // dnsTransfer copies a zone, and tries what is not allowed.
 func dnsTransfer(h *host) {
-	out := h.mustPrint([]string{"host-2000.example.org.", "XFR size: 20"}, h.dig("example.org", "AXFR")...)
+	out := h.mustPrint([]string{"host-2000.example.org.", "XFR size: 20"}, dig("example.org", "AXFR")...)
 	if n := strings.Count(out, "IN\tSOA"); n != 2 {
 		h.t.Errorf("the copy has %d SOA records, want one at each end", n)
 	}
-	h.mustPrint([]string{"Transfer failed"}, h.dig("@"+serverIPv6, "example.org", "AXFR")...)
-	h.mustPrint([]string{"Transfer failed"}, h.dig("www.example.org", "AXFR")...)
+	h.mustPrint([]string{"Transfer failed"}, dig("@"+serverIPv6, "example.org", "AXFR")...)
+	h.mustPrint([]string{"Transfer failed"}, dig("www.example.org", "AXFR")...)
 }
 
 // dnsHostile sends what is no request, and wants the server to go on.
@@ -122,6 +122,6 @@ func dnsHostile(h *host) {
 		defer s.Close()
 		io.WriteString(s, []string{"", "\xff", "\xff\xffabc", "\x00\x00"}[i%4])
 	}
-	h.mustPrint([]string{"192.0.2.80"}, h.dig("www.example.org", "A")...)
-	h.mustPrint([]string{"192.0.2.80"}, h.dig("+tcp", "www.example.org", "A")...)
+	h.mustPrint([]string{"192.0.2.80"}, dig("www.example.org", "A")...)
+	h.mustPrint([]string{"192.0.2.80"}, dig("+tcp", "www.example.org", "A")...)
 }

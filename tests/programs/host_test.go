@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -75,7 +76,8 @@ func (h *host) startProcess(a *appliance, args []string) {
 	must(h.t, server.IP("link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", h.client.Name))
 	must(h.t, address(h.client, "eth0", clientIPv4, clientIPv6))
 	must(h.t, address(server, "eth0", serverIPv4, serverIPv6))
-	folder := filepath.Join(a.folder.of(h.t), "srv")
+	folder := h.t.TempDir() // of its own, as it may write
+	must(h.t, os.CopyFS(folder, os.DirFS(filepath.Join(a.folder.of(h.t), "srv"))))
 	h.run(server, append([]string{a.process.of(h.t)}, replaced(args, folder)...))
 }
 
