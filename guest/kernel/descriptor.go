@@ -201,6 +201,7 @@ func sysDup3(fd, to, flags uintptr, same bool) int64 {
 
 func sysFcntl(fd, cmd, arg uintptr) int64 {
 	const dupFD, getFD, setFD, getFL, setFL, dupCloexec = 0, 1, 2, 3, 4, 1030
+	const getLock, setLock, setLockWait, openSetLock, openSetLockWait, unlocked = 5, 6, 7, 37, 38, 2
 	f := fileAt(fd)
 	if f == nil {
 		return eBADF
@@ -227,6 +228,11 @@ func sysFcntl(fd, cmd, arg uintptr) int64 {
 			return 0 // never suspend a thread
 		}
 		f.flags = f.flags&^settable | uint32(arg)&settable
+		return 0
+	case getLock:
+		*at[int16](arg) = unlocked
+		return 0
+	case setLock, setLockWait, openSetLock, openSetLockWait: // there is no other process
 		return 0
 	}
 	return eINVAL

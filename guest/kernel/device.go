@@ -174,15 +174,3 @@ func (f *file) ioctlDevice(request, arg uintptr) int64 {
 	}
 	return eNOTTY
 }
-
-// sysTransfer is pread64 and pwrite64.
-func sysTransfer(write bool, fd, buf, n, offset uintptr) int64 {
-	f := fileAt(fd)
-	if f == nil {
-		return eBADF
-	}
-	if f.kind != fileBlock {
-		return eSPIPE
-	}
-	return f.transferBlocks(write, buf, n, offset)
-}

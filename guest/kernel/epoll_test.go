@@ -26,6 +26,8 @@ func resetFiles() {
 		_ [maxFiles / 64 / 64]uint64
 	}]()))
 	fileCache, setCache, interestCache, pipeCache = cache[file]{}, cache[pollSet]{}, cache[interest]{}, cache[pipe]{}
+	nodeCache, entryCache, nameCache = cache[node]{}, cache[entry]{}, cache[longName]{}
+	names.buckets, umask = 0, 0o022
 	deviceFiles, deviceReady, opened = 0, 0, 0
 	sockets, upHead, upTail, retries = 0, 0, 0, false
 	lastPoll = maxTime // no look at the devices: that would be a hypercall

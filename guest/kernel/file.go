@@ -1,7 +1,5 @@
 package kernel
 
-import "tender/abi"
-
 // Open files: what descriptors refer to.
 
 // Kinds of a file.
@@ -16,16 +14,10 @@ const (
 	filePipeWriter
 	fileSocket
 	fileSockets
-)
-
-// Flags of open, as Linux has them on x86-64.
-const (
-	openWriteOnly = 0x1
-	openReadWrite = 0x2
-	openAccess    = 0x3
-	openAppend    = 0x400
-	openNonblock  = 0x800
-	openCloexec   = 0x80000
+	fileRegular
+	fileDirectory
+	fileSpecial // a character device of the tree
+	filePath    // opened with O_PATH, no directory
 )
 
 // file is an open file description.
@@ -36,13 +28,17 @@ type file struct {
 	flags uint32 // of open and F_SETFL
 
 	// object is what belongs to the kind: the *abi.ManifestEntry of a device,
-	// *pipe, *pollSet.
+	// *pipe, *pollSet, *node.
 	object uintptr
-	// handle of a fileNet or fileBlock.
+	// handle of a fileNet or fileBlock; of a fileDirectory the *entry at its
+	// offset, if that is known.
 	handle uintptr
 	// count of a fileEvent; of a filePoll the set of handles it waits for,
-	// which for a fileNet is its own bit; events of a fileSocket.
+	// which for a fileNet is its own bit; events of a fileSocket; of a
+	// fileDirectory the removals when handle was set.
 	count uint64
+	// offset in a fileRegular or fileDirectory.
+	offset int64
 
 	interests  uintptr // *interest: registrations with epoll
 	nextDevice uintptr // *file, in the list of those that POLL is for
@@ -104,6 +100,10 @@ func (f *file) release() {
 		closePipe(f)
 	case fileSockets:
 		closeSockets()
+	case fileRegular, fileDirectory, fileSpecial, filePath:
+		if f.object != 0 {
+			at[node](f.object).unref()
+		}
 	}
 	fileCache.put(f)
 }
@@ -128,6 +128,14 @@ func (f *file) read(buf, n uintptr) int64 {
 		return handUp(eNOTSOCK)
 	case fileSockets:
 		return readCall(buf, n)
+	case fileRegular:
+		return f.readRegular(buf, n)
+	case fileDirectory:
+		return eISDIR
+	case fileSpecial:
+		return f.readSpecial(buf, n)
+	case filePath:
+		return eBADF
 	}
 	return eINVAL
 }
@@ -149,6 +157,12 @@ func (f *file) write(buf, n uintptr) int64 {
 		return f.writePipe(buf, n)
 	case fileSocket:
 		return handUp(eNOTSOCK)
+	case fileRegular:
+		return f.writeRegular(buf, n)
+	case fileDirectory, filePath:
+		return eBADF
+	case fileSpecial:
+		return f.writeSpecial(n)
 	}
 	return eINVAL
 }
@@ -225,35 +239,6 @@ func sysVector(write bool, fd, vectors, n uintptr) int64 {
 	return done
 }
 
-const pathMax = 4096
-
-func sysOpen(path, flags uintptr) int64 {
-	name := cstring(path, pathMax)
-	if rest, ok := cutPrefix(name, abi.NetPath); ok {
-		return openDevice(rest, abi.DeviceNet, fileNet, uint32(flags))
-	}
-	if rest, ok := cutPrefix(name, abi.BlockPath); ok {
-		return openDevice(rest, abi.DeviceBlock, fileBlock, uint32(flags))
-	}
-	switch string(name) {
-	case abi.PollPath:
-		return openPoll(uint32(flags))
-	case abi.SocketPath:
-		fd, _ := openFile(fileSocket, openReadWrite|uint32(flags)&(openNonblock|openCloexec))
-		return fd
-	case abi.SocketsPath:
-		return openSockets(uint32(flags))
-	}
-	return eNOENT
-}
-
-func cutPrefix(s []byte, prefix string) ([]byte, bool) {
-	if len(s) < len(prefix) || string(s[:len(prefix)]) != prefix {
-		return nil, false
-	}
-	return s[len(prefix):], true
-}
-
 func sysIoctl(fd, request, arg uintptr) int64 {
 	f := fileAt(fd)
 	if f == nil {
@@ -278,45 +263,4 @@ func sysIoctl(fd, request, arg uintptr) int64 {
 		return 0
 	}
 	return eNOTTY
-}
-
-// stat is struct stat, 144 bytes.
-type stat struct {
-	dev, ino, nlink uint64
-	mode, uid, gid  uint32
-	_               uint32
-	rdev            uint64
-	size            int64
-	blksize, blocks int64
-	times           [6]int64
-	_               [3]int64
-}
-
-// Types of a file in stat.mode.
-const (
-	modeFIFO   = 0o010000
-	modeChar   = 0o020000
-	modeBlock  = 0o060000
-	modeSocket = 0o140000
-)
-
-func sysFstat(fd, buf uintptr) int64 {
-	f := fileAt(fd)
-	if f == nil {
-		return eBADF
-	}
-	s := stat{ino: uint64(fd) + 1, nlink: 1, mode: modeChar | 0o600, blksize: pageSize}
-	switch f.kind {
-	case fileBlock:
-		s.mode = modeBlock | 0o600
-		s.size = f.capacity()
-	case filePipeReader, filePipeWriter:
-		s.mode = modeFIFO | 0o600
-	case fileSocket:
-		s.mode = modeSocket | 0o777
-	case fileEvent, fileEpoll:
-		s.mode = 0o600 // anonymous inodes have no type
-	}
-	*at[stat](buf) = s
-	return 0
 }

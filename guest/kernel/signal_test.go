@@ -46,7 +46,7 @@ func TestLayout(t *testing.T) {
 		{reflect.TypeFor[stat](), "mode", fieldOffset(t, reflect.TypeFor[syscall.Stat_t](), "Mode")},
 		{reflect.TypeFor[stat](), "rdev", fieldOffset(t, reflect.TypeFor[syscall.Stat_t](), "Rdev")},
 		{reflect.TypeFor[stat](), "size", fieldOffset(t, reflect.TypeFor[syscall.Stat_t](), "Size")},
-		{reflect.TypeFor[stat](), "times", fieldOffset(t, reflect.TypeFor[syscall.Stat_t](), "Atim")},
+		{reflect.TypeFor[stat](), "accessed", fieldOffset(t, reflect.TypeFor[syscall.Stat_t](), "Atim")},
 		{reflect.TypeFor[thread](), "registers", 0},
 	} {
 		got := c.typ.Size()

@@ -6,18 +6,18 @@ import (
 	"tender/abi"
 )
 
-// openPath opens a path of the kernel.
-func openPath(t *testing.T, buf uintptr, path string, flags uintptr) int64 {
+// openDev opens a path of the kernel.
+func openDev(t *testing.T, buf uintptr, path string, flags uintptr) int64 {
 	t.Helper()
 	b := bytesAt(buf, uintptr(len(path))+1)
 	b[copy(b, path)] = 0
-	return sysOpen(buf, flags)
+	return sysOpen(atCWD, buf, flags, 0)
 }
 
 // Readiness of a socket is reported once per edge and never lost.
 func TestSocketReady(t *testing.T) {
 	buf := startFiles(t)
-	fd := uintptr(openPath(t, buf, abi.SocketPath, openNonblock))
+	fd := uintptr(openDev(t, buf, abi.SocketPath, openNonblock))
 	want := func(what string, ready uint32) {
 		t.Helper()
 		if got := events(t, buf); got[uint64(fd)] != ready {
@@ -58,7 +58,7 @@ func TestSocketReady(t *testing.T) {
 		t.Errorf("ready after close: %d", r)
 	}
 
-	fd = uintptr(openPath(t, buf, abi.SocketPath, 0))
+	fd = uintptr(openDev(t, buf, abi.SocketPath, 0))
 	watch(t, buf, fd, epollIn|epollEdge)
 	waiter := call(281, epollFD, buf, 10, ^uintptr(0))
 	ready(fd, epollIn)
@@ -70,7 +70,7 @@ func TestSocketReady(t *testing.T) {
 // Without a socket layer there are no sockets, and nothing hangs.
 func TestNoSocketLayer(t *testing.T) {
 	buf := startFiles(t)
-	fd := uintptr(openPath(t, buf, abi.SocketPath, 0))
+	fd := uintptr(openDev(t, buf, abi.SocketPath, 0))
 	for _, c := range []struct {
 		nr   uint64
 		fd   uintptr
@@ -94,9 +94,9 @@ func TestHandUp(t *testing.T) {
 	for range 4 {
 		sysClone(0x100, 0x1000, 0)
 	}
-	fd := uintptr(openPath(t, buf, abi.SocketPath, 0))
-	dev := uintptr(openPath(t, buf, abi.SocketsPath, openNonblock))
-	if r := openPath(t, buf, abi.SocketsPath, openNonblock); r != eBUSY {
+	fd := uintptr(openDev(t, buf, abi.SocketPath, 0))
+	dev := uintptr(openDev(t, buf, abi.SocketsPath, openNonblock))
+	if r := openDev(t, buf, abi.SocketsPath, openNonblock); r != eBUSY {
 		t.Errorf("opened twice: %d", r)
 	}
 	watch(t, buf, dev, epollIn|epollEdge)

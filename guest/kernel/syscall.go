@@ -35,12 +35,21 @@ func dispatch(t *thread) int64 {
 	case 1: // write
 		return sysWrite(a, b, c)
 	case 2: // open
-		return sysOpen(a, b)
+		return sysOpen(atCWD, a, b, c)
 	case 3: // close
 		return sysClose(a)
+	case 4: // stat
+		return sysStat(atCWD, a, b, 0)
 	case 5: // fstat
 		return sysFstat(a, b)
+	case 6: // lstat
+		return sysStat(atCWD, a, b, flagNofollow)
+	case 8: // lseek
+		return sysLseek(a, int64(b), c)
 	case 9: // mmap
+		if d&mapAnonymous == 0 {
+			return sysMapFile(a, b, c, d, e, uintptr(t.r9))
+		}
 		return sysMmap(a, b, c, d)
 	case 10: // mprotect
 		return sysMprotect(a, b, c)
@@ -63,12 +72,14 @@ func dispatch(t *thread) int64 {
 		return sysVector(false, a, b, c)
 	case 20: // writev
 		return sysVector(true, a, b, c)
-	case 21, 269, 439: // access, faccessat, faccessat2
-		return eNOENT
+	case 21: // access
+		return sysAccess(atCWD, a, b, 0)
 	case 22: // pipe
 		return sysPipe(a, 0)
 	case 24: // sched_yield
 		resched = true
+		return 0
+	case 26, 162, 306, 221, 149, 150, 151, 152, 325: // msync, sync, syncfs, fadvise64, mlock, munlock, mlockall, munlockall, mlock2
 		return 0
 	case 28: // madvise
 		return sysMadvise(a, b, c)
@@ -94,22 +105,88 @@ func dispatch(t *thread) int64 {
 	case 60: // exit
 		exitThread()
 		return 0
+	case 61, 247: // wait4, waitid
+		return eCHILD
 	case 62: // kill
 		return sysKill(b)
+	case 63: // uname
+		return sysUname(a)
 	case 72: // fcntl
 		return sysFcntl(a, b, c)
+	case 73: // flock: there is no other process
+		return 0
+	case 74, 75: // fsync, fdatasync
+		return sysSync(a)
+	case 76: // truncate
+		return sysTruncate(a, int64(b))
+	case 77: // ftruncate
+		return sysFtruncate(a, int64(b))
 	case 79: // getcwd
 		return sysGetcwd(a, b)
-	case 89, 267: // readlink, readlinkat
-		return eNOENT
+	case 80: // chdir
+		return sysChdir(a)
+	case 81: // fchdir
+		return sysFchdir(a)
+	case 82: // rename
+		return sysRename(atCWD, a, atCWD, b, 0)
+	case 83: // mkdir
+		return sysMkdir(atCWD, a, b)
+	case 84: // rmdir
+		return sysUnlink(atCWD, a, flagRemoveDir)
+	case 85: // creat
+		return sysOpen(atCWD, a, openCreate|openTruncate|openWriteOnly, b)
+	case 86: // link
+		return sysLink(atCWD, a, atCWD, b, 0)
+	case 87: // unlink
+		return sysUnlink(atCWD, a, 0)
+	case 88: // symlink
+		return sysSymlink(a, atCWD, b)
+	case 89: // readlink
+		return sysReadlink(atCWD, a, b, c)
+	case 90: // chmod
+		return sysChmod(atCWD, a, b, 0)
+	case 91: // fchmod
+		return sysChmod(a, 0, b, 0)
+	case 92: // chown
+		return sysChown(atCWD, a, b, c, 0)
+	case 93: // fchown
+		return sysChown(a, 0, b, c, 0)
+	case 94: // lchown
+		return sysChown(atCWD, a, b, c, flagNofollow)
+	case 95: // umask
+		return sysUmask(a)
 	case 96: // gettimeofday
 		return sysGettimeofday(a)
-	case 102, 104, 107, 108: // getuid, getgid, geteuid, getegid
+	case 97: // getrlimit
+		return sysPrlimit(a, b)
+	case 98: // getrusage
+		return sysGetrusage(b)
+	case 99: // sysinfo
+		return sysSysinfo(a)
+	case 102, 104, 107, 108, 115: // getuid, getgid, geteuid, getegid, getgroups
 		return 0
+	case 105, 106, 113, 114, 117, 119, 122, 123: // setuid, setgid, setreuid, setregid, setresuid, setresgid, setfsuid, setfsgid
+		return onlyRoot(a)
+	case 111, 121, 124: // getpgrp, getpgid, getsid
+		return 1
+	case 118, 120: // getresuid, getresgid
+		return sysGetresuid(a, b, c)
 	case 131: // sigaltstack
 		return sysSigaltstack(a, b)
+	case 133: // mknod
+		return sysMake(atCWD, a, uint32(b), uint64(c))
+	case 137: // statfs
+		return sysStatfs(a, b)
+	case 138: // fstatfs
+		return sysFstatfs(a, b)
+	case 157: // prctl
+		return eINVAL
 	case 158: // arch_prctl
 		return sysArchPrctl(a, b)
+	case 160: // setrlimit
+		return 0
+	case 170: // sethostname
+		return sysSethostname(a, b)
 	case 186: // gettid
 		return int64(self().tid)
 	case 200: // tkill
@@ -120,6 +197,8 @@ func dispatch(t *thread) int64 {
 		return sysGetaffinity(b, c)
 	case 213: // epoll_create
 		return sysEpollCreate(0)
+	case 217: // getdents64
+		return sysGetdents(a, b, c)
 	case nrClockGettime:
 		return sysClockGettime(a, b)
 	case 230: // clock_nanosleep
@@ -132,12 +211,40 @@ func dispatch(t *thread) int64 {
 		return sysEpollCtl(a, b, c, d)
 	case 234: // tgkill
 		return sysTgkill(b, c)
+	case 235: // utimes
+		return sysTimevals(atCWD, a, b)
 	case 257: // openat
-		return sysOpen(b, c)
-	case 262, 332: // newfstatat, statx
-		return eNOENT
+		return sysOpen(a, b, c, d)
+	case 258: // mkdirat
+		return sysMkdir(a, b, c)
+	case 259: // mknodat
+		return sysMake(a, b, uint32(c), uint64(d))
+	case 260: // fchownat
+		return sysChown(a, b, c, d, e)
+	case 261: // futimesat
+		return sysTimevals(a, b, c)
+	case 262: // newfstatat
+		return sysStat(a, b, c, d)
+	case 263: // unlinkat
+		return sysUnlink(a, b, c)
+	case 264: // renameat
+		return sysRename(a, b, c, d, 0)
+	case 265: // linkat
+		return sysLink(a, b, c, d, e)
+	case 266: // symlinkat
+		return sysSymlink(a, b, c)
+	case 267: // readlinkat
+		return sysReadlink(a, b, c, d)
+	case 268: // fchmodat
+		return sysChmod(a, b, c, 0)
+	case 269: // faccessat
+		return sysAccess(a, b, c, 0)
+	case 280: // utimensat
+		return sysUtimes(a, b, c, d)
 	case 284: // eventfd
 		return sysEventfd(a, 0)
+	case 285: // fallocate
+		return sysFallocate(a, b, int64(c), int64(d))
 	case 290: // eventfd2
 		return sysEventfd(a, b)
 	case 291: // epoll_create1
@@ -146,12 +253,22 @@ func dispatch(t *thread) int64 {
 		return sysDup3(a, b, c, false)
 	case 293: // pipe2
 		return sysPipe(a, b)
+	case 295: // preadv
+		return sysTransferVector(false, a, b, c, d)
+	case 296: // pwritev
+		return sysTransferVector(true, a, b, c, d)
 	case 302: // prlimit64
 		return sysPrlimit(b, d)
+	case 316: // renameat2
+		return sysRename(a, b, c, d, e)
 	case 318: // getrandom
 		return sysGetrandom(a, b)
 	case 436: // close_range
 		return sysCloseRange(a, b, c)
+	case 439: // faccessat2
+		return sysAccess(a, b, c, d)
+	case 452: // fchmodat2
+		return sysChmod(a, b, c, d)
 	}
 	return eNOSYS
 }
@@ -186,15 +303,6 @@ func sysPrlimit(resource, old uintptr) int64 {
 	}
 	*at[[2]uint64](old) = [2]uint64{limit, limit}
 	return 0
-}
-
-func sysGetcwd(buf, n uintptr) int64 {
-	if n < 2 {
-		return eRANGE
-	}
-	b := bytesAt(buf, 2)
-	b[0], b[1] = '/', 0
-	return 2
 }
 
 // sysTgkill is raise; a signal for another thread is the runtime's request to
