@@ -17,7 +17,7 @@ const (
 
 // iface checks an Iface.
 func (c *checker) iface(e *element) {
-	i := &program.Iface{Name: e.name.Text, At: e.place()}
+	i := &program.Iface{Name: e.name.Text, At: e.place(), Index: program.NoDevice}
 	c.ifaces[e] = i
 	c.out.Ifaces = append(c.out.Ifaces, i)
 	m, ok := c.open(e.root, "Iface "+i.Name, i.At, e.broken, "index", "address", "netmask", "gateway", "dns", "config", "vlan",
@@ -44,7 +44,6 @@ func (c *checker) iface(e *element) {
 
 // device reads the number or the Ethernet address of the network device.
 func (m *members) device(i *program.Iface) {
-	i.Index = program.NoDevice
 	v, ok := m.meaning("index")
 	if !ok {
 		m.require("index")
@@ -52,8 +51,8 @@ func (m *members) device(i *program.Iface) {
 	}
 	text, ok := v.literal.(*syntax.String)
 	if !ok {
-		if i.Index, ok = m.int("index", 0, maxIndex); !ok {
-			i.Index = program.NoDevice
+		if n, ok := m.int("index", 0, maxIndex); ok {
+			i.Index = n
 		}
 		return
 	}
