@@ -36,13 +36,14 @@ func (p *Packet) Parse(frame []byte, ip wire.IPv4) error {
 }
 
 // Parse6 is Parse for IPv6. The extension headers are followed; a datagram
-// whose only fragment is the whole is taken as whole.
+// whose only fragment is the whole is taken as whole, and one with an IPv4
+// address in disguise is refused.
 func (p *Packet) Parse6(frame []byte, ip wire.IPv6) error {
 	p.reset(frame)
 	p.IP6 = ip
 	p.Tuple.Src, p.Tuple.Dst = ip.Src(), ip.Dst()
 	t, ok := ip.Transport()
-	if !ok {
+	if !ok || p.Tuple.Src.Is4() || p.Tuple.Dst.Is4() {
 		return ErrTransport
 	}
 	payload := ip[t.Offset:]
