@@ -80,7 +80,14 @@ type TenderNote struct {
 	// a writable segment, and SignalStackBytes its size.
 	SignalStack      uint64
 	SignalStackBytes uint64
+	// Events is the address of Events, 8-aligned in a writable segment. It is
+	// not there in notes of images that are older than FlagEvents.
+	Events uint64
 }
+
+// TenderNoteMinSize is the size in bytes of the first form of TenderNote; what
+// a note leaves out is 0.
+const TenderNoteMinSize = 40
 
 // TenderNoteVersion is the only version of TenderNote.
 const TenderNoteVersion = 1
@@ -98,4 +105,9 @@ const (
 	// FlagRingIO says that the image uses the network ring if it is offered
 	// one. An image without TenderNote is offered it in any case.
 	FlagRingIO = 1 << 3
+	// FlagEvents says that the program may be interrupted and the guest be
+	// asked to stop, see Events. Under spt, SignalEntry then also is the
+	// handler of SIGPROF, and returns from it by rt_sigreturn where that
+	// interrupted the guest kernel.
+	FlagEvents = 1 << 4
 )

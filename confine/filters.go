@@ -12,6 +12,8 @@ import (
 const (
 	kvmRun     = 0xae80
 	kvmGetRegs = 0x8090ae81
+	kvmSetRegs = 0x4090ae82
+	kvmEvents  = 0x8040ae9f
 )
 
 // threadFlags are those with which glibc makes a thread.
@@ -70,8 +72,22 @@ func guestCalls() seccomp.Policy {
 		},
 		{
 			Call: "ioctl", Args: []seccomp.Cond{seccomp.Equal(1, kvmGetRegs, "KVM_GET_REGS")},
-			Why: "tells where the guest was, in the message about one that had to be ended",
+			Why: "tells where the guest is: at a tick, and in the message about one that had to be ended",
 		},
+		{
+			Call: "ioctl", Args: []seccomp.Cond{seccomp.Equal(1, kvmEvents, "KVM_GET_VCPU_EVENTS")},
+			Why: "a tick waits while an exception is on its way to the guest",
+		},
+		{
+			Call: "ioctl", Args: []seccomp.Cond{seccomp.Equal(1, kvmSetRegs, "KVM_SET_REGS")},
+			Why: "a tick has the guest's program give way to its kernel",
+		},
+		{
+			Call: "timer_create", Args: []seccomp.Cond{seccomp.Equal(0, unix.CLOCK_THREAD_CPUTIME_ID, "CLOCK_THREAD_CPUTIME_ID")},
+			Why: "ticks: it counts the CPU time of the guest's thread",
+		},
+		{Call: "timer_settime", Why: "ticks begin"},
+		{Call: "timer_delete", Why: "ticks end"},
 		{
 			Call: "ppoll", Args: []seccomp.Cond{seccomp.AtMost(1, 64, "")},
 			Why: "the guest's wait for its network devices",

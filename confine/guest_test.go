@@ -30,7 +30,12 @@ const (
 
 // guest is a unikernel in machine code, without an instruction that an
 // emulated CPU lacks.
-type guest struct{ text, data []byte }
+type guest struct {
+	text, data []byte
+	// ticks says that it gives way at its first instruction, see abi.Events,
+	// which is its data.
+	ticks bool
+}
 
 // out writes value to a port: that is a hypercall, the kick of a ring, or the
 // guest's end.
@@ -58,7 +63,12 @@ func (g *guest) image() (*image.Image, error) {
 	var file bytes.Buffer
 	text := append(append([]byte{}, g.text...), 0xeb, 0xfe) // jmp .
 	data := append(g.data, 0)
+	var note *abi.TenderNote
+	if g.ticks {
+		note = &abi.TenderNote{Version: abi.TenderNoteVersion, Flags: abi.FlagEvents, Events: guestData}
+	}
 	err := image.Write(&file, image.Spec{
+		Tender: note,
 		Target: abi.TargetHVT, Version: abi.VersionHVT, Entry: guestText,
 		Manifest: image.Manifest{{Name: "n", Type: abi.DeviceNet}, {Name: "b", Type: abi.DeviceBlock}},
 		Segments: []image.SegmentData{
@@ -89,7 +99,10 @@ func guests() []*guest {
 		call(abi.HypercallHalt, abi.HaltArgs{Status: 7})
 	bad := new(guest).out(0x80, 0)
 	endless := new(guest).call(abi.HypercallPoll, abi.PollArgs{TimeoutNanos: 3600e9})
-	return []*guest{good, bad, endless}
+	ticks := &guest{ticks: true}
+	ticks.data = binary.LittleEndian.AppendUint64(nil, guestText)
+	ticks.data = append(ticks.data, make([]byte, 64)...)
+	return []*guest{good, bad, endless, ticks}
 }
 
 // report is what a child tells of itself.

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guestTime is enough for the guests that end, and the end of the one that
-// does not.
-const guestTime = 2 * time.Second
+// guestTime is enough for the guests that end, and the end of those that do
+// not.
+const guestTime = time.Second
 
 // unseen are the rules whose need the test cannot show.
 var unseen = map[string]string{

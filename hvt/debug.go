@@ -63,7 +63,7 @@ func (vm *VM) debug(ctx context.Context, conn io.ReadWriteCloser, thread int) er
 	if ctx.Err() != nil {
 		return errStopped
 	}
-	return vm.loop(ctx)
+	return vm.loop(ctx, thread)
 }
 
 // run executes the guest from stop to stop until it ends, or gdb detaches.
@@ -103,7 +103,7 @@ func (d *debugger) proceed(ctx context.Context) (*gdb.Stop, error) {
 			d.unserved = false
 			done, err = d.vm.serve()
 		} else {
-			done, err = d.vm.once(ctx)
+			done, err = d.vm.once()
 		}
 		switch {
 		case done:

@@ -14,7 +14,8 @@ import (
 // pollArgsSize is of abi.PollArgs: timeout 0, ready set 8, ret 16.
 const pollArgsSize = 24
 
-// errStopped comes from POLL when Run's context ended meanwhile.
+// errStopped comes from POLL when Run's context ended meanwhile, or the guest
+// was asked to stop.
 var errStopped = errors.New("stopped")
 
 // poller waits for network devices. fds[0] is the eventfd that stops the
@@ -85,6 +86,15 @@ func (h *host) pollDevices(gpa uint64) error {
 		mask = binary.LittleEndian.Uint64(args[8:])
 	}
 	ready, err := h.poll.wait(mask, binary.LittleEndian.Uint64(args))
+	if err != nil {
+		return err
+	}
+	return h.pollResult(gpa, ready)
+}
+
+// pollResult tells the guest what POLL has found.
+func (h *host) pollResult(gpa, ready uint64) error {
+	args, err := h.mem.out(gpa, pollArgsSize)
 	if err != nil {
 		return err
 	}

@@ -117,6 +117,11 @@ func requestExit(mapping []byte) {
 	atomic.OrUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(mapping))), 1<<8)
 }
 
+// exitRequested says whether requestExit is in effect.
+func exitRequested(mapping []byte) bool {
+	return atomic.LoadUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(mapping))))&(1<<8) != 0
+}
+
 // dismissExit undoes requestExit.
 func dismissExit(mapping []byte) {
 	atomic.AndUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(mapping))), ^uint32(1<<8))

@@ -52,7 +52,7 @@ func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
 	if vm.gdb != nil {
 		err = vm.debug(ctx, vm.gdb, thread)
 	} else {
-		err = vm.loop(ctx)
+		err = vm.loop(ctx, thread)
 	}
 	if vm.ring != nil {
 		err = vm.endRing(err)
@@ -107,10 +107,27 @@ func (vm *VM) interrupt(thread int) {
 
 // loop enters the guest again and again. It allocates only when the guest
 // ends.
-func (vm *VM) loop(ctx context.Context) error {
+func (vm *VM) loop(ctx context.Context, thread int) error {
+	if vm.events.at != nil {
+		if t, err := startTicker(thread); err != nil {
+			vm.logf("%s: a program that computes without end will keep all else from the guest's CPU: no timer: %v", vm.name, err)
+		} else {
+			defer t.stop()
+		}
+		if vm.events.begin(thread) {
+			vm.interrupt(thread)
+		}
+		defer vm.events.end()
+	}
 	for {
-		done, err := vm.once(ctx)
-		if done || err != nil && err != errInterrupted {
+		done, err := vm.once()
+		switch err {
+		case errInterrupted:
+			err = vm.interrupted(ctx)
+		case errStopped:
+			err = vm.endPoll(ctx)
+		}
+		if done || err != nil {
 			return err
 		}
 	}
@@ -118,15 +135,12 @@ func (vm *VM) loop(ctx context.Context) error {
 
 // once enters the guest and serves what it comes out for. It reports true when
 // the guest is done. It fails with errInterrupted if there is nothing to serve
-// and with errStopped if ctx has ended.
-func (vm *VM) once(ctx context.Context) (done bool, err error) {
+// and with errStopped if a POLL was cut short.
+func (vm *VM) once() (done bool, err error) {
 	run := vm.vcpu.run
 	switch errno := enter(vm.vcpu.fd); errno {
 	case 0:
 	case unix.EINTR:
-		if ctx.Err() != nil {
-			return false, errStopped
-		}
 		return false, errInterrupted
 	case unix.EFAULT:
 		return false, breach(BreachTranslation, "host/guest translation fault")

@@ -27,7 +27,9 @@ type VM struct {
 	vcpu     *vcpu
 	ring     *ringThread // nil if it is not offered
 	call     hypercall   // the last one
+	events   events
 	gdb      io.ReadWriteCloser
+	logf     func(format string, args ...any)
 	// faultEntry is the image's, for a user-mode start.
 	faultEntry uint64
 	// signal is what a core file gives as the cause of the guest's end.
@@ -64,7 +66,7 @@ func build(c Config) (_ *VM, err error) {
 	if err := c.Image.CheckTarget(abi.TargetHVT, abi.VersionHVT); err != nil {
 		return nil, err
 	}
-	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1, signal: unix.SIGTERM, gdb: c.GDB}
+	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1, signal: unix.SIGTERM, gdb: c.GDB, logf: c.Logf}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, vm.release())
@@ -191,6 +193,9 @@ func (vm *VM) prepare(im *image.Image, boot bootInfo) (err error) {
 	}
 	if err != nil {
 		return fmt.Errorf("%s: cannot start in %s mode: %w", vm.name, vm.mode, err)
+	}
+	if err := vm.events.find(im, mem, ranges); err != nil {
+		return fmt.Errorf("%s: %w", vm.name, err)
 	}
 	mem.seal(ranges)
 	if vm.mode == StartKernel {

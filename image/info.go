@@ -80,6 +80,7 @@ var flagNames = map[uint32]string{
 	abi.FlagPollMask:  "poll-mask",
 	abi.FlagSPT:       "spt",
 	abi.FlagRingIO:    "ring-io",
+	abi.FlagEvents:    "events",
 }
 
 // extensions names the flags; those not known show as numbers.

@@ -136,11 +136,18 @@ func parseNotes(abiContent, manifest, tender []byte) (*notes, error) {
 }
 
 // parseTender returns nil for a version that is not known: without its
-// extensions the image still is a plain Solo5 one.
+// extensions the image still is a plain Solo5 one. What a short, older note
+// leaves out is 0.
 func parseTender(content []byte) (*abi.TenderNote, error) {
 	t := new(abi.TenderNote)
+	if len(content) < abi.TenderNoteMinSize {
+		return nil, fmt.Errorf("extension note does not fall within valid size (content of %d bytes, at least %d); build the image again", len(content), abi.TenderNoteMinSize)
+	}
+	if short := binary.Size(t) - len(content); short > 0 {
+		content = append(content, make([]byte, short)...)
+	}
 	if _, err := binary.Decode(content, binary.LittleEndian, t); err != nil {
-		return nil, fmt.Errorf("extension note does not fall within valid size (content of %d bytes, not %d); build the image again", len(content), binary.Size(t))
+		return nil, fmt.Errorf("extension note: %w", err)
 	}
 	if t.Version != abi.TenderNoteVersion {
 		return nil, nil

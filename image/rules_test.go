@@ -296,6 +296,23 @@ func TestPlainImage(t *testing.T) {
 	}
 }
 
+// A note of before FlagEvents is shorter; what it lacks is 0.
+func TestOldTenderNote(t *testing.T) {
+	s := testSpec()
+	s.Tender.Events = 0x1234
+	raw := rawImage(write(t, s))
+	raw.put32(raw.at(progTender, 4), uint32(tenderNote.pad()+abi.TenderNoteMinSize))
+	im, err := Read(bytes.NewReader(raw), "old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := *s.Tender
+	want.Events = 0
+	if im.Tender == nil || *im.Tender != want {
+		t.Errorf("read %+v, want %+v", im.Tender, want)
+	}
+}
+
 func TestWriteRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -272,7 +272,10 @@ func TestRulesAreNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := policy(attached)
+	p := policy(attached, false)
+	if with := policy(attached, true); len(with) != len(p)+1 || with.Match("rt_sigreturn", [6]uint64{}) < 0 {
+		t.Errorf("ticks need %v", with)
+	}
 	if rules := unneeded(p, allowed); len(rules) > 0 {
 		t.Errorf("nothing needs %v", rules)
 	}

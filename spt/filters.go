@@ -23,8 +23,8 @@ const (
 
 // policy is what the guest may call, and there is no more: everything else
 // kills it. The devices have descriptors firstFD and up.
-// Source: solo5-abi 3.4.
-func policy(devices []machine.Attachment) seccomp.Policy {
+// Source: solo5-abi 3.4. A guest that takes ticks needs one more.
+func policy(devices []machine.Attachment, ticks bool) seccomp.Policy {
 	p := seccomp.Policy{
 		{Call: "write", Args: []seccomp.Cond{seccomp.Equal(0, consoleFD, "the console")},
 			Why: "the guest's output"},
@@ -40,6 +40,10 @@ func policy(devices []machine.Attachment) seccomp.Policy {
 			Why: "the date"},
 		{Call: "arch_prctl", Args: []seccomp.Cond{seccomp.Equal(0, archSetFS, "ARCH_SET_FS")},
 			Why: "the address of thread-local data, where the CPU has no instruction for it"},
+	}
+	if ticks {
+		p = append(p, seccomp.Rule{Call: "rt_sigreturn",
+			Why: "the guest kernel goes on after a tick, the signal SIGPROF, has interrupted it"})
 	}
 	for i, d := range devices {
 		fd := uint64(firstFD + i)

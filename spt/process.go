@@ -1,9 +1,11 @@
 package spt
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +22,8 @@ type Process struct {
 	file     int // the picture
 	epoll    int
 	timer    int
+	stop     int // eventfd that asks the guest to stop; -1 if it cannot be asked
+	stopMu   sync.Mutex
 	devices  []int // descriptors by ascending handle
 	life     machine.Life
 }
@@ -38,7 +42,7 @@ func New(c Config) (_ *Process, err error) {
 	if err := CheckImage(c.Image); err != nil {
 		return nil, err
 	}
-	p := &Process{name: c.Image.Name, file: -1, epoll: -1, timer: -1}
+	p := &Process{name: c.Image.Name, file: -1, epoll: -1, timer: -1, stop: -1}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.release())
@@ -72,7 +76,7 @@ func (p *Process) prepare(c *Config, devices []machine.Attachment, boot *bootInf
 	if err := p.open(c, devices); err != nil {
 		return err
 	}
-	filter, err := policy(devices).Compile()
+	filter, err := policy(devices, takesEvents(c.Image)).Compile()
 	if err != nil {
 		return fmt.Errorf("cannot make the system-call filter: %w", err)
 	}
@@ -136,8 +140,17 @@ func (p *Process) open(c *Config, devices []machine.Attachment) (err error) {
 	if p.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("cannot create an epoll set: %w", err)
 	}
-	if err := p.watch(p.timer, timerData); err != nil {
+	if err := p.watch(p.timer, timerData, 0); err != nil {
 		return fmt.Errorf("cannot watch the timer: %w", err)
+	}
+	if takesEvents(c.Image) {
+		if p.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+			return fmt.Errorf("cannot create an eventfd: %w", err)
+		}
+		// The guest does not read it, so each write is to be an event of its own.
+		if err := p.watch(p.stop, abi.SPTStopData, unix.EPOLLET); err != nil {
+			return fmt.Errorf("cannot watch an eventfd: %w", err)
+		}
 	}
 	for _, d := range devices {
 		fd, err := p.openDevice(d)
@@ -165,15 +178,30 @@ func (p *Process) openDevice(d machine.Attachment) (int, error) {
 	case flags&unix.O_NONBLOCK == 0:
 		return -1, fmt.Errorf("its descriptor %d blocks: set O_NONBLOCK", fd)
 	}
-	if err := p.watch(fd, uint32(d.Handle)); err != nil {
+	if err := p.watch(fd, uint32(d.Handle), 0); err != nil {
 		return -1, fmt.Errorf("cannot wait for its frames: %w", err)
 	}
 	return fd, nil
 }
 
-// watch adds a descriptor to the epoll set, level-triggered.
-func (p *Process) watch(fd int, data uint32) error {
-	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(data)})
+// watch adds a descriptor to the epoll set, level-triggered unless flags say
+// otherwise.
+func (p *Process) watch(fd int, data, flags uint32) error {
+	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | flags, Fd: int32(data)})
+}
+
+// Stop implements machine.Machine: the guest gets SIGTERM. Images that were not
+// made by tender cannot be asked.
+func (p *Process) Stop() bool {
+	p.stopMu.Lock()
+	defer p.stopMu.Unlock()
+	if p.stop < 0 {
+		return false
+	}
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	_, err := unix.Write(p.stop, one[:])
+	return err == nil
 }
 
 // Close releases the guest's memory and descriptors, but no device. A running
@@ -187,8 +215,10 @@ func (p *Process) Close() error {
 }
 
 func (p *Process) release() error {
+	p.stopMu.Lock()
+	defer p.stopMu.Unlock()
 	var errs []error
-	for _, fd := range []*int{&p.file, &p.epoll, &p.timer} {
+	for _, fd := range []*int{&p.file, &p.epoll, &p.timer, &p.stop} {
 		if *fd >= 0 {
 			errs = append(errs, unix.Close(*fd))
 			*fd = -1

@@ -15,6 +15,8 @@ type signals struct {
 	// entry is the handler's address, 0 for none.
 	entry               uint64
 	stackAt, stackBytes uint64
+	// ticks says that it takes SIGPROF as well, see abi.Events.
+	ticks bool
 }
 
 // faults are the signals by which the kernel tells of exceptions of the CPU.
@@ -27,7 +29,7 @@ func signalsOf(im *image.Image, memBytes uint64) (signals, error) {
 	if note == nil || note.SignalEntry == 0 {
 		return signals{}, nil
 	}
-	s := signals{note.SignalEntry, note.SignalStack, note.SignalStackBytes}
+	s := signals{note.SignalEntry, note.SignalStack, note.SignalStackBytes, takesEvents(im)}
 	isCode := false
 	end := s.stackAt + s.stackBytes
 	if s.stackAt < abi.MinLoadAddr || end < s.stackAt || end > memBytes {
@@ -45,12 +47,19 @@ func signalsOf(im *image.Image, memBytes uint64) (signals, error) {
 	return s, nil
 }
 
+// takesEvents says whether an image wants ticks, and can be asked to stop.
+func takesEvents(im *image.Image) bool {
+	note := tenderNote(im)
+	return note != nil && note.SignalEntry != 0 && note.Flags&abi.FlagEvents != 0
+}
+
 // Flags of struct sigaction; the kernel wants saRestorer on x86-64, though
 // the handler never returns.
 const (
 	saSiginfo  = 0x4
 	saRestorer = 0x04000000
 	saOnStack  = 0x08000000
+	saRestart  = 0x10000000
 	saNoDefer  = 0x40000000
 )
 
@@ -70,7 +79,16 @@ func (s signals) install(p *prologue) {
 	}
 	p.call(fmt.Sprintf("set the signal stack of %d bytes (too small for this CPU?)", s.stackBytes), unix.SYS_SIGALTSTACK,
 		p.put(struct{ At, Flags, Bytes uint64 }{s.stackAt, 0, s.stackBytes}), 0)
+	const flags = saSiginfo | saRestorer | saOnStack | saNoDefer
 	for _, signal := range faults {
-		set(signal, sigaction{Handler: s.entry, Flags: saSiginfo | saRestorer | saOnStack | saNoDefer})
+		set(signal, sigaction{Handler: s.entry, Flags: flags})
+	}
+	if s.ticks {
+		set(unix.SIGPROF, sigaction{Handler: s.entry, Flags: flags | saRestart})
+		each := unix.NsecToTimeval(abi.TickNanos)
+		p.call("set the timer that interrupts the guest's program", unix.SYS_SETITIMER, itimerProf, p.put([2]unix.Timeval{each, each}), 0)
 	}
 }
+
+// itimerProf is the timer of the CPU time that a process uses, ITIMER_PROF.
+const itimerProf = 2

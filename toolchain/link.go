@@ -37,12 +37,14 @@ func readLinked(path string, spec *image.Spec) error {
 	spec.Entry = f.Entry
 	spec.Tender = &abi.TenderNote{
 		Version:          abi.TenderNoteVersion,
-		Flags:            abi.FlagUserStart | abi.FlagPollMask | abi.FlagSPT,
+		Flags:            abi.FlagUserStart | abi.FlagPollMask | abi.FlagSPT | abi.FlagEvents,
 		FaultEntry:       kernel.find("faultEntry.abi0").Value,
 		SignalEntry:      kernel.find("signalEntry.abi0").Value,
 		SignalStack:      kernel.find("signalStack").Value,
 		SignalStackBytes: kernel.find("signalStack").Size,
+		Events:           kernel.find("tender").Value,
 	}
+	kernel.checkOrder()
 	if kernel.err != nil {
 		return kernel.err
 	}
@@ -81,6 +83,17 @@ func (k *kernelSymbols) find(name string) elf.Symbol {
 		k.err = fmt.Errorf("the linked program has no %s: this Go release is not one of %s", name, supported())
 	}
 	return elf.Symbol{}
+}
+
+// checkOrder makes sure that the linker has kept the order of what the kernel
+// tells a program from itself by.
+func (k *kernelSymbols) checkOrder() {
+	start, end := k.find("textStart.abi0").Value, k.find("textEnd.abi0").Value
+	for _, name := range []string{"start", "syscallEntry", "faultEntry", "tickEntry", "signalEntry", "linuxCall", "vectorTable"} {
+		if at := k.find(name + ".abi0").Value; k.err == nil && (at < start || at >= end) {
+			k.err = fmt.Errorf("the linked program has %s.%s at %#x, outside of %#x to %#x: this Go release is not one of %s", kernelPath, name, at, start, end, supported())
+		}
+	}
 }
 
 // writeImage writes the file beside its final place and moves it there.

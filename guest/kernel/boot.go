@@ -36,11 +36,13 @@ func boot() {
 		m = bootHVT(at[abi.HVTBoot](bootInfo))
 	}
 	randomInit()
+	vectorInit()
 	wallAt = monotonic()
 	wallBase = hostWalltime()
 	threadInit()
 	fileInit()
 	layOut(&m)
+	eventsInit()
 }
 
 func bootHVT(b *abi.HVTBoot) machine {

@@ -61,10 +61,21 @@ func hostBlock(write bool, handle, offset, data, n uintptr) abi.Result {
 
 // halt ends the guest.
 func halt(status int32) {
+	end(status, 0)
+}
+
+// abort ends the guest with abi.ExitAbort. A core file will show it where the
+// record says, in the form of Solo5's trap frames.
+func abort(r *abi.FaultRecord) {
+	haltCookie = [len(haltCookie)]uint64{r.CR2, r.ErrorCode, r.RIP, uint64(bootCS), r.RFLAGS, r.RSP, uint64(bootSS)}
+	end(abi.ExitAbort, addrOf(&haltCookie))
+}
+
+func end(status int32, cookie uintptr) {
 	if onSPT {
 		sptExit(status)
 	} else {
-		hyperHalt(status)
+		hyperHalt(status, cookie)
 	}
 	for {
 	}

@@ -11,6 +11,9 @@ var (
 	netArgs   abi.NetArgs
 	blockArgs abi.BlockArgs
 	haltArgs  abi.HaltArgs
+
+	// haltCookie is where the guest was when it aborted.
+	haltCookie [abi.HaltCookieSize / 8]uint64
 )
 
 func hypercall(n uint16, args uintptr) {
@@ -52,7 +55,8 @@ func hyperBlock(write bool, handle, offset, data, n uintptr) abi.Result {
 	return blockArgs.Ret
 }
 
-func hyperHalt(status int32) {
-	haltArgs = abi.HaltArgs{Status: status}
+// hyperHalt ends the guest; cookie is 0 or the address of haltCookie.
+func hyperHalt(status int32, cookie uintptr) {
+	haltArgs = abi.HaltArgs{Status: status, Cookie: uint64(cookie)}
 	hypercall(abi.HypercallHalt, addrOf(&haltArgs))
 }

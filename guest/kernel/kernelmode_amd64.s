@@ -78,6 +78,15 @@ TEXT ·bindKernelLeaves(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	AX, ·leaves+56(SB)
 	LEAQ	setCR4<>(SB), AX
 	MOVQ	AX, ·leaves+64(SB)
+	LEAQ	xgetbv<>(SB), AX
+	MOVQ	AX, ·leaves+72(SB)
+	RET
+
+TEXT xgetbv<>(SB),NOSPLIT|NOFRAME,$0
+	XORL	CX, CX
+	XGETBV
+	SHLQ	$32, DX
+	ORQ	DX, AX
 	RET
 
 TEXT vectors<>(SB),NOSPLIT|NOFRAME,$0
@@ -110,3 +119,6 @@ TEXT setCR4<>(SB),NOSPLIT|NOFRAME,$0
 	XSETBV
 done:
 	RET
+
+TEXT ·textEnd(SB),NOSPLIT|NOFRAME,$0
+	INT	$3

@@ -5,8 +5,8 @@ import "tender/abi"
 // Signals, as Linux delivers them: CPU exceptions of the program become
 // SIGSEGV, SIGFPE and so on with a real signal frame (x86-64 psABI and
 // Linux's rt_sigframe), so that the Go runtime's own handler turns a nil
-// dereference into a panic. Vector registers are not saved: the runtime's
-// handler either ends the program or continues in sigpanic, which needs none.
+// dereference into a panic. Where the program was interrupted outside of a
+// system call, the frame has its vector registers.
 
 const (
 	sigILL  = 4
@@ -159,10 +159,20 @@ func onFault() {
 // deliver makes the thread continue in its handler for the signal.
 func deliver(t *thread, f fault, r *abi.FaultRecord) {
 	const onStack, noDefer = 0x08000000, 0x40000000
+	const rflagsFixed, rflagsTF, rflagsDF = 0x202, 1 << 8, 1 << 10
 	a := &actions[f.sig]
 	sp := uintptr(t.sp) - 128
 	if a.flags&onStack != 0 && t.altFlags&ssDisable == 0 && !t.onAltStack() {
 		sp = t.altSP + t.altSize
+	}
+	if t.full == 0 {
+		t.cx, t.r11, t.flags = 0, 0, rflagsFixed
+	}
+	vectors := uintptr(0)
+	if t.vectors != 0 {
+		vectors = (sp - frameVectors) &^ 63
+		t.saveToFrame(vectors)
+		sp = vectors
 	}
 	sp = (sp-sizeOf[sigframe]())&^15 - 8
 	frame := at[sigframe](sp)
@@ -174,7 +184,7 @@ func deliver(t *thread, f fault, r *abi.FaultRecord) {
 	uc.mcontext = mcontext{
 		r8: t.r8, r9: t.r9, r10: t.r10, r11: t.r11, r12: t.r12, r13: t.r13, r14: t.r14, r15: t.r15,
 		di: t.di, si: t.si, bp: t.bp, bx: t.bx, dx: t.dx, ax: t.ax, cx: t.cx, sp: t.sp, ip: t.pc, fl: t.flags,
-		cs: uint16(bootCS), ss: uint16(bootSS), oldmask: t.sigmask,
+		cs: uint16(bootCS), ss: uint16(bootSS), oldmask: t.sigmask, fpstate: uint64(vectors),
 	}
 	if r != nil {
 		uc.mcontext.err, uc.mcontext.trapno, uc.mcontext.cr2 = r.ErrorCode, r.Vector, r.CR2
@@ -184,7 +194,8 @@ func deliver(t *thread, f fault, r *abi.FaultRecord) {
 		t.sigmask |= 1 << (f.sig - 1)
 	}
 	t.di, t.si, t.dx = uint64(f.sig), uint64(addrOf(&frame.info)), uint64(addrOf(uc))
-	t.ax, t.sp, t.pc, t.full = 0, uint64(sp), a.handler, 1
+	t.ax, t.sp, t.pc, t.full, t.vectors = 0, uint64(sp), a.handler, 1, 0
+	t.flags &^= rflagsTF | rflagsDF
 }
 
 func (t *thread) onAltStack() bool {
@@ -198,43 +209,19 @@ func sysSigreturn() {
 	uc := at[ucontext](uintptr(t.sp))
 	m := &uc.mcontext
 	t.restore(m)
+	if m.fpstate != 0 {
+		t.loadFromFrame(uintptr(m.fpstate))
+	}
 	t.sigmask = uc.sigmask
 }
 
-// restore sets all registers but the FS base.
+// restore sets all registers but the FS base and vectors.
 func (t *thread) restore(m *mcontext) {
 	t.registers = registers{
 		ax: m.ax, bx: m.bx, cx: m.cx, dx: m.dx, si: m.si, di: m.di, bp: m.bp, sp: m.sp,
 		r8: m.r8, r9: m.r9, r10: m.r10, r11: m.r11, r12: m.r12, r13: m.r13, r14: m.r14, r15: m.r15,
 		pc: m.ip, flags: m.fl, fs: t.fs, full: 1,
 	}
-}
-
-// sysKill sends a signal to the calling thread. SIGURG, with which the Go
-// runtime asks another thread to give way, is dropped: threads give way only
-// inside the kernel.
-func sysKill(sig uintptr) int64 {
-	switch {
-	case sig == 0 || sig == sigURG:
-		return 0
-	case sig >= numSig:
-		return eINVAL
-	}
-	t := self()
-	switch a := &actions[sig]; a.handler {
-	case 0:
-		putString("tender: the program ended itself by signal ")
-		putHex(uint64(sig))
-		putString("\n")
-		halt(abi.ExitAbort)
-	case 1:
-	default:
-		t.ax = 0
-		t.cx, t.r11 = 0, 0
-		deliver(t, fault{sig: int32(sig)}, nil)
-		return signalled
-	}
-	return 0
 }
 
 // onKernelFault is entered when the kernel itself faults: most often by a bad
@@ -258,5 +245,5 @@ func reportFault(what string, r *abi.FaultRecord) {
 	putString(" cr2 ")
 	putHex(r.CR2)
 	putString("\n")
-	halt(abi.ExitAbort)
+	abort(r)
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"reflect"
 	"syscall"
 	"testing"
@@ -102,9 +103,10 @@ func TestDeliver(t *testing.T) {
 	regs := registers{
 		ax: 1, bx: 2, cx: 3, dx: 4, si: 5, di: 6, bp: 7, sp: uint64(stack) + 60<<10 + 8,
 		r8: 8, r9: 9, r10: 10, r11: 11, r12: 12, r13: 13, r14: 14, r15: 15,
-		pc: 16, flags: 0x202, fs: 17,
+		pc: 16, flags: 0x202, fs: 17, full: 1,
 	}
-	for _, c := range []struct {
+	vectorInit()
+	for i, c := range []struct {
 		what     string
 		flags    uint64
 		altSize  uintptr
@@ -128,6 +130,13 @@ func TestDeliver(t *testing.T) {
 		if c.altSize != 0 {
 			th.altSP, th.altSize, th.altFlags = alt, c.altSize, 0
 		}
+		th.vectors = uint64(i % 2)
+		vectors := bytesAt(th.save, vectorBytes)
+		for i := range vectors {
+			vectors[i] = byte(i)
+		}
+		clear(vectors[xstateMarkAt : xstateMarkAt+sizeOf[xstateMark]()]) // the frame's own
+		saved := bytes.Clone(vectors)
 		before := th.registers
 		actions[sigSEGV] = sigaction{handler, c.flags, restorer, 1 << 20}
 		deliver(th, fault{sigSEGV, 1, 0x3333}, &abi.FaultRecord{Vector: 14, ErrorCode: 6, CR2: 0x3333})
@@ -149,11 +158,18 @@ func TestDeliver(t *testing.T) {
 		if th.sigmask != c.wantMask {
 			t.Errorf("%s: mask %#x", c.what, th.sigmask)
 		}
+		if m := &uc.mcontext; (m.fpstate != 0) != (before.vectors != 0) || m.fpstate%64 != 0 || m.fpstate != 0 && uintptr(m.fpstate) < addrOf(info) {
+			t.Errorf("%s: vector registers at %#x, frame at %#x", c.what, m.fpstate, sp)
+		}
 		th.registers = registers{sp: th.sp + 8, fs: 17} // the handler returns to restorer
+		clear(vectors)
 		sysSigreturn()
-		before.full = 1
 		if th.registers != before || th.sigmask != 0 {
 			t.Errorf("%s: came back with %+v, want %+v", c.what, th.registers, before)
+		}
+		clear(vectors[xstateMarkAt : xstateMarkAt+sizeOf[xstateMark]()])
+		if before.vectors != 0 && !bytes.Equal(vectors, saved) {
+			t.Errorf("%s: vector registers have changed", c.what)
 		}
 	}
 	actions[sigSEGV] = sigaction{}
@@ -178,7 +194,10 @@ func TestSignalCalls(t *testing.T) {
 		{"kill SIGURG", sysKill(sigURG), 0},
 		{"kill ignored", sysKill(10), 0},
 		{"kill 65", sysKill(65), eINVAL},
-		{"tgkill of another", sysTgkill(99, sigABRT), 0},
+		{"tgkill of no thread", sysTgkill(99, sigABRT), eSRCH},
+		{"tgkill 0", sysTgkill(1, 0), 0},
+		{"tgkill 65", sysTgkill(1, 65), eINVAL},
+		{"tgkill ignored", sysTgkill(1, 10), 0},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %d, want %d", c.what, c.got, c.want)

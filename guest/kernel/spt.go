@@ -11,6 +11,7 @@ const (
 	linuxWrite          = 1
 	linuxPread          = 17
 	linuxPwrite         = 18
+	linuxSigreturn      = 15
 	linuxArchPrctl      = 158
 	linuxClockGettime   = 228
 	linuxExitGroup      = 231
@@ -81,7 +82,11 @@ func sptPoll(timeout int64) uint64 {
 	}
 	ready := uint64(0)
 	for i := int64(0); i < n && i < abi.ManifestMaxEntries; i++ {
-		if data := *at[uint64](addrOf(&sptEvents[i].data)); data != sptTimer {
+		switch data := *at[uint64](addrOf(&sptEvents[i].data)); data {
+		case sptTimer:
+		case abi.SPTStopData:
+			tender.Stop = 1
+		default:
 			ready |= 1 << (data & 63)
 		}
 	}

@@ -14,13 +14,7 @@ func onSyscall() {
 	if r := dispatch(t); r != signalled && r != suspended {
 		t.ax = uint64(r)
 	}
-	if retries {
-		retry()
-	}
-	schedule()
-	if onSPT && self().fs != uint64(loadedFS) {
-		sptSetFS(uintptr(self().fs))
-	}
+	leave()
 }
 
 const nrClockGettime = 228
@@ -89,6 +83,8 @@ func dispatch(t *thread) int64 {
 		return sysDup3(a, b, 0, true)
 	case 35: // nanosleep
 		return sysNanosleep(a)
+	case 38: // setitimer
+		return sysSetitimer(a, b, c)
 	case 39, 110: // getpid, getppid
 		return 1
 	case 40, 275: // sendfile, splice: callers take EINVAL for "not these files"
@@ -190,7 +186,7 @@ func dispatch(t *thread) int64 {
 	case 186: // gettid
 		return int64(self().tid)
 	case 200: // tkill
-		return sysKill(b)
+		return sysTgkill(a, b)
 	case 202: // futex
 		return sysFutex(a, b, c, d)
 	case 204: // sched_getaffinity
@@ -303,13 +299,4 @@ func sysPrlimit(resource, old uintptr) int64 {
 	}
 	*at[[2]uint64](old) = [2]uint64{limit, limit}
 	return 0
-}
-
-// sysTgkill is raise; a signal for another thread is the runtime's request to
-// preempt it.
-func sysTgkill(tid, sig uintptr) int64 {
-	if int32(tid) != self().tid {
-		return 0
-	}
-	return sysKill(sig)
 }

@@ -2,7 +2,7 @@ package kernel
 
 // Threads: what the Go runtime takes for operating system threads (its Ms).
 // They take turns on the one vCPU and change only inside the kernel: when
-// one blocks, yields or ends, or when a sleeper's time has come.
+// one blocks, yields or ends, when a sleeper's time has come, or at a tick.
 
 // States of a thread.
 const (
@@ -25,6 +25,8 @@ type thread struct {
 	events    uintptr // epoll_event buffer waited with
 	maxEvents int
 
+	save     uintptr // where vectors are kept, 64-aligned
+	signals  uint64  // those that wait to be delivered
 	sigmask  uint64
 	altSP    uintptr
 	altSize  uintptr
@@ -49,6 +51,7 @@ var (
 func threadInit() {
 	t := &firstThread
 	t.state, t.tid, t.deadline, t.altFlags = threadRunnable, 1, never, ssDisable
+	t.save = align64(addrOf(&firstSave))
 	allThreads, current = addrOf(t), addrOf(t)
 	nextTID, threadCount, nextWake = 2, 1, never
 }
@@ -71,12 +74,10 @@ func newThread() *thread {
 	if page == 0 {
 		return nil
 	}
-	for off := uintptr(0); off+sizeOf[thread]() <= pageSize; off += sizeOf[thread]() {
-		t := at[thread](page + off)
-		t.all = allThreads
-		allThreads = page + off
-	}
-	return at[thread](allThreads)
+	t := at[thread](page)
+	t.all, t.save = allThreads, page+saveOffset
+	allThreads = page
+	return t
 }
 
 const cloneSetTLS = 0x80000
@@ -92,8 +93,7 @@ func sysClone(flags, sp, tls uintptr) int64 {
 	if t == nil {
 		return eAGAIN
 	}
-	all := t.all
-	*t = thread{registers: parent.registers, all: all, tid: nextTID, deadline: never,
+	*t = thread{registers: parent.registers, all: t.all, save: t.save, tid: nextTID, deadline: never,
 		sigmask: parent.sigmask, altFlags: ssDisable}
 	nextTID++
 	threadCount++
@@ -198,6 +198,12 @@ func idle() {
 	}
 	pollDevices(timeout)
 	wakeExpired(monotonic())
+	if tender.Stop != 0 {
+		stop()
+	}
+	if retries {
+		retry()
+	}
 }
 
 func exitThread() {

@@ -7,9 +7,10 @@ import "testing"
 func startThreads(t *testing.T, n int) map[int64]*thread {
 	t.Helper()
 	hostClock()
-	start := mapRegion(t, 4<<20)
+	const room = (maxThreads + 100) * pageSize
+	start := mapRegion(t, room)
 	pages = pageMap{}
-	pages.init(start, start+4<<20)
+	pages.init(start, start+room)
 	firstThread = thread{}
 	runHead, runTail, resched = 0, 0, false
 	threadInit()
