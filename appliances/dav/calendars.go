@@ -28,9 +28,6 @@ const (
 	maxObjects   = 10_000 // in a calendar
 )
 
-// components are what calendars may hold.
-var components = []string{ical.CompEvent, ical.CompToDo, ical.CompJournal}
-
 // calendars are kept in a folder and in memory. The methods may be called
 // concurrently; what they return is not changed by anybody.
 type calendars struct {
@@ -167,27 +164,25 @@ func (c *calendars) ListCalendarObjects(_ context.Context, path string, _ *calda
 	return list, nil
 }
 
-// QueryCalendarObjects returns those that the filter of a query lets through.
+// QueryCalendarObjects returns those that the filter of a query lets through,
+// and those that it cannot judge, as with a time zone of an unknown name: the
+// client can.
 func (c *calendars) QueryCalendarObjects(ctx context.Context, path string, query *caldav.CalendarQuery) ([]caldav.CalendarObject, error) {
 	list, err := c.ListCalendarObjects(ctx, path, &query.CompRequest)
 	if err != nil {
 		return nil, err
 	}
-	return caldav.Filter(query, list)
+	return slices.DeleteFunc(list, func(o caldav.CalendarObject) bool {
+		match, err := caldav.Match(query.CompFilter, &o)
+		return err == nil && !match
+	}), nil
 }
 
 // PutCalendarObject stores an object, under the conditions of the request.
 func (c *calendars) PutCalendarObject(_ context.Context, at string, data *ical.Calendar, o *caldav.PutCalendarObjectOptions) (*caldav.CalendarObject, error) {
-	kind, uid, err := caldav.ValidateCalendarObject(data)
-	if err != nil || uid == "" {
-		return nil, caldav.NewPreconditionError(caldav.PreconditionValidCalendarObjectResource)
-	}
-	if !slices.Contains(components, kind) {
-		return nil, caldav.NewPreconditionError(caldav.PreconditionSupportedCalendarComponent)
-	}
-	text, object, err := encoded(path.Clean(at), data)
+	object, uid, text, err := newObject(path.Clean(at), data)
 	if err != nil {
-		return nil, caldav.NewPreconditionError(caldav.PreconditionValidCalendarData)
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

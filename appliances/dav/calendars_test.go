@@ -58,6 +58,8 @@ func TestCalendarObjects(t *testing.T) {
 		{"PUT", place + "..%2fb.ics", event("b", "20261201T100000Z"), 403, "", put},
 		{"PUT", place + ".hidden.ics", event("b", "20261201T100000Z"), 403, "", put},
 		{"PUT", place + "large.ics", event("l", "20261201T100000Z", "DESCRIPTION:"+strings.Repeat("a", maxRequest)), 413, "", put},
+		{"PUT", place + "r.ics", event("r", "16010101T000000Z", "RRULE:FREQ=SECONDLY"), 409, "valid-calendar-data", put},
+		{"PUT", place + "r.ics", event("r", "16010101T000000Z", "RRULE:FREQ=x"), 409, "valid-calendar-data", put},
 		{"PUT", place + "todo.ics", todo, 201, "", put},
 		{"MKCOL", homePath + "work/", "", 201, "", nil},
 		{"MKCOL", homePath + "work/", "", 405, "", nil},
@@ -120,15 +122,27 @@ func TestCalendarClient(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Name != "default" {
 		t.Fatalf("the calendars are %v, %v", list, err)
 	}
-	for day := 1; day <= 9; day++ {
-		data, err := ical.NewDecoder(strings.NewReader(event(fmt.Sprint(day), fmt.Sprintf("2026120%dT100000Z", day)))).Decode()
+	add := func(name, text string) {
+		t.Helper()
+		data, err := ical.NewDecoder(strings.NewReader(text)).Decode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.PutCalendarObject(ctx, fmt.Sprintf("%s%d.ics", list[0].Path, day), data); err != nil {
+		if _, err := client.PutCalendarObject(ctx, list[0].Path+name+".ics", data); err != nil {
 			t.Fatal(err)
 		}
 	}
+	for day := 1; day <= 9; day++ {
+		add(fmt.Sprint(day), event(fmt.Sprint(day), fmt.Sprintf("2026120%dT100000Z", day)))
+	}
+	add("wednesdays", event("wednesdays", "20251203T100000Z", "RRULE:FREQ=WEEKLY"))
+	add("thursdays", event("thursdays", "20251204T100000Z", "RRULE:FREQ=WEEKLY")) // 3 December is one
+	in := func(zone string) string {
+		return strings.Replace(event(zone, "20261206T003000"), "DTSTART:", "DTSTART;TZID="+zone+":", 1)
+	}
+	add("berlin", in("Europe/Berlin")) // still 5 December in UTC
+	add("lima", in("America/Lima"))    // not any more
+	add("unknown", in("Company/Somewhere"))
 	found, err := client.QueryCalendar(ctx, list[0].Path, &caldav.CalendarQuery{
 		CompRequest: caldav.CalendarCompRequest{Name: ical.CompCalendar, AllProps: true, AllComps: true},
 		CompFilter: caldav.CompFilter{Name: ical.CompCalendar, Comps: []caldav.CompFilter{{
@@ -141,7 +155,7 @@ func TestCalendarClient(t *testing.T) {
 	for _, o := range found {
 		paths = append(paths, strings.TrimPrefix(o.Path, list[0].Path))
 	}
-	if want := "3.ics 4.ics 5.ics"; err != nil || strings.Join(paths, " ") != want {
+	if want := "3.ics 4.ics 5.ics berlin.ics thursdays.ics unknown.ics"; err != nil || strings.Join(paths, " ") != want {
 		t.Errorf("found %v, %v; want %s", paths, err, want)
 	}
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/emersion/go-ical"
-	"github.com/emersion/go-webdav/caldav"
 )
 
 const (
@@ -72,13 +69,9 @@ func (f folder) read(name string) (*calendar, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		_, uid, err := caldav.ValidateCalendarObject(data)
+		object, uid, _, err := newObject(homePath+name+"/"+e.Name(), data)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		_, object, err := encoded(homePath+name+"/"+e.Name(), data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s holds nothing that a calendar may: %w", file, err)
 		}
 		if info, err := e.Info(); err == nil {
 			object.ModTime = info.ModTime()
@@ -86,21 +79,6 @@ func (f folder) read(name string) (*calendar, error) {
 		c.keep(e.Name(), uid, object)
 	}
 	return c, nil
-}
-
-// encoded makes the text that is stored, and the object that goes with it.
-func encoded(path string, data *ical.Calendar) ([]byte, *caldav.CalendarObject, error) {
-	var text bytes.Buffer
-	if err := ical.NewEncoder(&text).Encode(data); err != nil {
-		return nil, nil, err
-	}
-	sum := sha256.Sum256(text.Bytes())
-	return text.Bytes(), &caldav.CalendarObject{
-		Path:          path,
-		ContentLength: int64(text.Len()),
-		ETag:          hex.EncodeToString(sum[:16]),
-		Data:          data,
-	}, nil
 }
 
 func (f folder) makeCalendar(name, title string) error {

@@ -8,4 +8,4 @@ require (
 	golang.org/x/net v0.62.0
 )
 
-require github.com/teambition/rrule-go v1.8.2 // indirect
+require github.com/teambition/rrule-go v1.8.2
