@@ -30,6 +30,9 @@ const (
 	// IoctlPollSet sets the handles a poll set waits for: the argument is
 	// the set itself.
 	IoctlPollSet = 0x5401_0002
+	// IoctlDeviceName fills in a DeviceName for the handle in it, on a poll
+	// set; ENOENT for one that is not in the manifest, or not attached.
+	IoctlDeviceName = 0x5401_0008
 	// IoctlSocketReady tells of edges on a socket: the argument is a set of
 	// EPOLL events that hold from now on. Each registration with epoll reports
 	// them once; one that is made later reports all that the socket was ever
@@ -54,6 +57,14 @@ type DeviceInfo struct {
 	Handle uint64
 	// Info is BlockInfo or NetInfo.
 	Info [16]byte
+}
+
+// DeviceName is the argument of IoctlDeviceName.
+type DeviceName struct {
+	Handle uint32
+	Type   DeviceType
+	// Name ends with a NUL.
+	Name [MaxNameLen + 1]byte
 }
 
 // SocketCall is a system call that is handed up: 64 bytes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"tender/abi"
@@ -27,4 +28,27 @@ func openDevice(path, kind, name string) (*os.File, abi.DeviceInfo, error) {
 		return nil, info, fmt.Errorf("%s device %q: %w", kind, name, err)
 	}
 	return f, info, nil
+}
+
+// NICNames lists the network devices of the manifest, in its order.
+func NICNames() ([]string, error) { return deviceNames(abi.DeviceNet) }
+
+// BlockNames lists the block devices of the manifest, in its order.
+func BlockNames() ([]string, error) { return deviceNames(abi.DeviceBlock) }
+
+func deviceNames(typ abi.DeviceType) (names []string, err error) {
+	f, err := os.OpenFile(abi.PollPath, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for handle := range uint32(abi.ManifestMaxEntries) {
+		d := abi.DeviceName{Handle: handle}
+		if deviceName(f.Fd(), &d) != nil || d.Type != typ {
+			continue
+		}
+		name, _, _ := strings.Cut(string(d.Name[:]), "\x00")
+		names = append(names, name)
+	}
+	return names, nil
 }

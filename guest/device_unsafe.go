@@ -24,3 +24,11 @@ func netInfo(info *abi.DeviceInfo) abi.NetInfo {
 func blockInfo(info *abi.DeviceInfo) abi.BlockInfo {
 	return *(*abi.BlockInfo)(unsafe.Pointer(&info.Info))
 }
+
+// deviceName asks the guest kernel for the device with d.Handle.
+func deviceName(fd uintptr, d *abi.DeviceName) error {
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, abi.IoctlDeviceName, uintptr(unsafe.Pointer(d))); errno != 0 {
+		return errno
+	}
+	return nil
+}

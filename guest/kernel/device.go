@@ -171,6 +171,22 @@ func (f *file) ioctlDevice(request, arg uintptr) int64 {
 		f.count = uint64(arg)
 		notify(f)
 		return 0
+	case request == abi.IoctlDeviceName && f.kind == filePoll:
+		return deviceName(at[abi.DeviceName](arg))
 	}
 	return eNOTTY
+}
+
+// deviceName fills in type and name of the device with d's handle.
+func deviceName(d *abi.DeviceName) int64 {
+	handle := uintptr(d.Handle)
+	if handle == 0 || handle >= uintptr(at[abi.ManifestHeader](manifest).Entries) || handle >= abi.ManifestMaxEntries {
+		return eNOENT
+	}
+	e := manifestEntry(handle)
+	if e.Attached == 0 {
+		return eNOENT
+	}
+	d.Type, d.Name = e.Type, e.Name
+	return 0
 }
