@@ -173,7 +173,11 @@ func (c *calendars) QueryCalendarObjects(ctx context.Context, path string, query
 		return nil, err
 	}
 	return slices.DeleteFunc(list, func(o caldav.CalendarObject) bool {
-		match, err := caldav.Match(query.CompFilter, &o)
+		match := true
+		err := attempt(func() (err error) {
+			match, err = caldav.Match(query.CompFilter, &o)
+			return err
+		})
 		return err == nil && !match
 	}), nil
 }

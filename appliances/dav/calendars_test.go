@@ -52,6 +52,7 @@ func TestCalendarObjects(t *testing.T) {
 		{"PUT", place + "b.ics", event("a", "20261201T100000Z"), 409, "no-uid-conflict", put},
 		{"PUT", place + "b.ics", event("b", "20261201T100000Z", "END:VEVENT", "BEGIN:VEVENT", "UID:c"), 409, "valid-calendar-object-resource", put},
 		{"PUT", place + "b.ics", "BEGIN:VCALENDAR\r\n", 400, "", put},
+		{"PUT", place + "b.ics", "0;0=", 400, "cannot be read", put}, // the library panics
 		{"PUT", place + "b.ics", event("b", "x"), 400, "", []string{"Content-Type", "text/plain"}},
 		{"PUT", place + "b.txt", event("b", "20261201T100000Z"), 403, "", put},
 		{"PUT", homePath + "absent/b.ics", event("b", "20261201T100000Z"), 404, "", put},
@@ -180,11 +181,13 @@ func TestDamagedFolder(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "default"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "default", "a.ics"), []byte("no calendar"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openCalendars(dir); err == nil || !strings.Contains(err.Error(), "a.ics") {
-		t.Errorf("got %v, want the name of the file", err)
+	for _, text := range []string{"", "no calendar", "0;0=", event("a", "x", "RRULE:FREQ=SECONDLY")} {
+		if err := os.WriteFile(filepath.Join(dir, "default", "a.ics"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openCalendars(dir); err == nil || !strings.Contains(err.Error(), "a.ics") {
+			t.Errorf("%q: %v, want the name of the file", text, err)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/emersion/go-ical"
+	"github.com/emersion/go-webdav/caldav"
 )
 
 const (
@@ -61,17 +62,9 @@ func (f folder) read(name string) (*calendar, error) {
 			continue
 		}
 		file := filepath.Join(dir, e.Name())
-		text, err := os.ReadFile(file)
+		object, uid, err := readObject(file, homePath+name+"/"+e.Name())
 		if err != nil {
 			return nil, err
-		}
-		data, err := ical.NewDecoder(bytes.NewReader(text)).Decode()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		object, uid, _, err := newObject(homePath+name+"/"+e.Name(), data)
-		if err != nil {
-			return nil, fmt.Errorf("%s holds nothing that a calendar may: %w", file, err)
 		}
 		if info, err := e.Info(); err == nil {
 			object.ModTime = info.ModTime()
@@ -79,6 +72,25 @@ func (f folder) read(name string) (*calendar, error) {
 		c.keep(e.Name(), uid, object)
 	}
 	return c, nil
+}
+
+// readObject reads a file of an object that has a path.
+func readObject(file, path string) (object *caldav.CalendarObject, uid string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, "", err
+	}
+	err = attempt(func() error {
+		data, err := ical.NewDecoder(bytes.NewReader(text)).Decode()
+		if err == nil {
+			object, uid, _, err = newObject(path, data)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("%s holds nothing that a calendar may: %w", file, err)
+	}
+	return object, uid, nil
 }
 
 func (f folder) makeCalendar(name, title string) error {

@@ -37,7 +37,7 @@ func newHandler(o options) (http.Handler, error) {
 			return nil, fmt.Errorf("--calendars: %w", err)
 		}
 		handler := &caldav.Handler{Backend: store, Prefix: calendarPrefix}
-		mux.Handle(calendarPrefix+"/", limited(0, handler))
+		mux.Handle(calendarPrefix+"/", limited(0, survived(handler)))
 		mux.Handle("/.well-known/caldav", handler)
 	}
 	if o.login == "" {
