@@ -3,6 +3,7 @@ package program
 import (
 	"cmp"
 	"net/netip"
+	"strconv"
 )
 
 // Cond is *Logic, *Negation, *Compare, *Member or *Constant.
@@ -131,6 +132,22 @@ func (s Scalar) float() float64 {
 		return s.Decimal
 	}
 	return float64(s.Int)
+}
+
+// String is the scalar as log prints it.
+func (s Scalar) String() string {
+	switch s.Shape {
+	case Address4, Address6:
+		return s.Addr.String()
+	case Truth:
+		return strconv.FormatBool(s.Truth)
+	case ConnState:
+		return s.State.String()
+	}
+	if s.IsDecimal {
+		return strconv.FormatFloat(s.Decimal, 'g', -1, 64)
+	}
+	return strconv.FormatInt(s.Int, 10)
 }
 
 // Holds reports whether the comparison is true of two scalars of one shape.
