@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"tender/guest/net/flow"
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 )
@@ -44,10 +45,34 @@ func FuzzFrames(f *testing.F) {
 	script(record(0, nettest.ICMP(client.ether(), nettest.IP{Src: client.ip, Dst: outsideIP}, 8, 0, 1, []byte("us"))))
 	script(record(0, nettest.ARP(wire.BroadcastMAC, wire.ARPRequest, client.mac, client.ip, wire.MAC{}, outsideIP)), record(16|32, nil))
 	script(record(2|4|8, ping), record(2|4|8|1, pong))
+	// With IPv6, VLANs and translation.
+	rich := func(records ...[]byte) { script(append([][]byte{record(64, nil)}, records...)...) }
+	us := nettest.IP{Src: client.ip, Dst: outsideIP, ID: 3}
+	out := nettest.UDP(client.ether(), nettest.IP{Src: outsideIP, Dst: client.ip}, 7, 53, nil)
+	translated := nettest.UDPPayload(us, 4000, 8053, make([]byte, 1400))
+	rich(record(0, nettest.UDP(client.ether(), us, 4000, 8053, nil)), record(1, nettest.UDP(server.ether(), server.to(client), 53, 4000, nil)))
+	rich(record(0, nettest.Fragment(client.ether(), us, wire.ProtoUDP, translated[:704], 0, true)), record(0, nettest.Fragment(client.ether(), us, wire.ProtoUDP, translated[704:], 704, false)))
+	rich(record(1, nettest.UDP(server.ether(), server.to(client), 7, 53, nil)), record(0, nettest.ICMP(client.ether(), us, 3, 3, 0, out[14:])))
+	rich(record(1, nettest.Tag(nettest.UDP(left.ether(), left.to(client), 1, 2, nil), 10)), record(0, nettest.UDP(client.ether(), us, 2, 1, nil)))
+	rich(record(0, nettest.Echo6(client.ether(), to6(client6, server6), wire.ICMP6EchoRequest, 1, 1, nil)),
+		record(1, nettest.Neighbour(server.ether(), to6(server6, inside6), wire.ICMP6NeighbourAdvert, wire.FlagSolicited, server6, server.mac)),
+		record(1, nettest.Echo6(server.ether(), to6(server6, client6), wire.ICMP6EchoReply, 1, 1, nil)))
+	rich(record(0, nettest.Neighbour(client.ether(), to6(client6, outside6), wire.ICMP6NeighbourSolicit, 0, outside6, client.mac)))
+	rich(record(0, nettest.TCP6(client.ether(), to6(client6, server6), nettest.Segment{SrcPort: 1, DstPort: 80, Flags: wire.TCPSyn})))
+	rich(record(0, nettest.Fragment6(client.ether(), to6(client6, server6), 17, nettest.UDPPayload6(to6(client6, server6), 1, 2, make([]byte, 8)), 0, true, 5)))
 	f.Fuzz(func(t *testing.T, script []byte) {
+		isRich := len(script) > 0 && script[0]&64 != 0
 		r := newRig(t, func(c *Config) {
-			c.Interfaces[inside].MTU = 576
 			c.Flows, c.Fragments, c.Neighbours, c.Waiting = 4, 2, 4, 4
+			if !isRich {
+				c.Interfaces[inside].MTU = 576
+				return
+			}
+			c.Ports = flow.Ports{First: 5000, Last: 5001}
+			c.Interfaces = append(c.Interfaces, Interface{Name: "v10", VLAN: 10, Parent: trunk, Addrs: []wire.Prefix4{nettest.Prefix("172.30.10.1/24")}})
+			ipv6(c)
+			forwarding(c)
+			masquerading(c)
 		})
 		r.know()
 		for len(script) >= 3 {

@@ -159,7 +159,7 @@ func (r *rig) know() {
 	r.answerARP(server)
 	r.send(server, nettest.Echo(server.ether(), server.to(client), wire.ICMPEchoReply, 9999, 1, nil))
 	r.answerARP(client)
-	for i := range r.ifaces {
+	for i := range r.ports {
 		if r.Counters(i).Neighbours != 1 {
 			r.t.Fatalf("interface %d does not know its neighbour", i)
 		}

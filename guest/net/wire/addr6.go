@@ -54,7 +54,7 @@ func (a Addr) IsLinkLocal() bool { return a.Hi>>54 == 0xfe80>>6 }
 // IsMartian reports an IPv6 address that no datagram on a wire may have, but
 // for ::, which has a use as a source: loopback and IPv4 in disguise.
 func (a Addr) IsMartian() bool {
-	return a.Hi == 0 && (a.Lo <= 1 || a.Lo>>32 == 0xffff)
+	return a.Hi == 0 && (a.Lo == 1 || a.Lo>>32 == 0xffff)
 }
 
 // String is the usual form of the family.
