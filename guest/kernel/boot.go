@@ -41,6 +41,7 @@ func boot() {
 	wallBase = hostWalltime()
 	threadInit()
 	fileInit()
+	umemInit()
 	layOut(&m)
 	eventsInit()
 }

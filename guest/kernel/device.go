@@ -94,6 +94,9 @@ func (f *file) readReady(buf, n uintptr) int64 {
 }
 
 func (f *file) readFrame(buf, n uintptr) int64 {
+	if f.count&umemHandles != 0 {
+		return f.readUMEM(buf, n)
+	}
 	got, res := hostNetRead(f.handle, buf, n)
 	if res == abi.ResultOK {
 		return int64(got)
@@ -105,6 +108,9 @@ func (f *file) readFrame(buf, n uintptr) int64 {
 }
 
 func (f *file) writeFrame(buf, n uintptr) int64 {
+	if f.count&umemHandles != 0 {
+		return eINVAL
+	}
 	if res := hostNetWrite(f.handle, buf, n); res != abi.ResultOK {
 		return resultErrno(res)
 	}
@@ -166,6 +172,15 @@ func (f *file) ioctlDevice(request, arg uintptr) int64 {
 			Handle: uint64(f.handle),
 			Info:   at[abi.ManifestEntry](f.object).Info,
 		}
+		return 0
+	case request == abi.IoctlUMEM && f.kind == fileNet:
+		*at[abi.UMEMArea](arg) = abi.UMEMArea{}
+		if f.count&umemHandles != 0 {
+			*at[abi.UMEMArea](arg) = abi.UMEMArea{Address: uint64(umemAddress), Bytes: umemHeader().Bytes}
+		}
+		return 0
+	case request == abi.IoctlDoorbell && f.count&umemHandles != 0:
+		ringDoorbell()
 		return 0
 	case request == abi.IoctlPollSet && f.kind == filePoll:
 		f.count = uint64(arg)

@@ -3,7 +3,8 @@ package kernel
 // Pipes, in memory.
 
 const (
-	pipeSize = 64 << 10
+	pipeSize  = 64 << 10
+	pipePages = pipeSize / pageSize
 	// pipeAtomic is PIPE_BUF: writes up to this size are not divided.
 	pipeAtomic = 4096
 )
@@ -11,8 +12,13 @@ const (
 // pipe is the object of both of its ends.
 type pipe struct {
 	reader, writer uintptr // *file, 0 when closed
-	buf            uintptr // pipeSize bytes, from the first write on
-	start, count   uintptr // of what is in buf
+	start, count   uintptr // of what is in the ring of pages, in bytes
+	pages          [pipePages]uintptr
+}
+
+// page is the page of a byte in the ring, and where in it that is.
+func (p *pipe) page(pos uintptr) (page *uintptr, in uintptr) {
+	return &p.pages[pos/pageSize%pipePages], pos % pageSize
 }
 
 var pipeCache cache[pipe]
@@ -59,8 +65,10 @@ func closePipe(f *file) {
 		notify(at[file](other))
 		return
 	}
-	if p.buf != 0 {
-		pages.release(p.buf, pipeSize)
+	for _, page := range &p.pages {
+		if page != 0 {
+			pages.release(page, pageSize)
+		}
 	}
 	pipeCache.put(p)
 }
@@ -77,11 +85,22 @@ func (f *file) readPipe(buf, n uintptr) int64 {
 		return eAGAIN
 	}
 	n = min(n, p.count)
-	first := min(n, pipeSize-p.start)
-	copy(bytesAt(buf, first), bytesAt(p.buf+p.start, first))
-	copy(bytesAt(buf+first, n-first), bytesAt(p.buf, n-first))
-	p.start = (p.start + n) % pipeSize
-	p.count -= n
+	for done := uintptr(0); done < n; {
+		page, in := p.page(p.start)
+		part := min(n-done, pageSize-in)
+		copy(bytesAt(buf+done, part), bytesAt(*page+in, part))
+		done += part
+		p.count -= part
+		if p.count == 0 { // the page stays, for what comes next
+			p.start -= in
+			break
+		}
+		p.start = (p.start + part) % pipeSize
+		if last, _ := p.page(p.start + p.count - 1); in+part == pageSize && last != page {
+			pages.release(*page, pageSize)
+			*page = 0
+		}
+	}
 	if p.writer != 0 {
 		notify(at[file](p.writer))
 	}
@@ -103,19 +122,25 @@ func (f *file) writePipe(buf, n uintptr) int64 {
 	if room == 0 || n <= pipeAtomic && room < n {
 		return eAGAIN
 	}
-	if p.buf == 0 {
-		if p.buf = pages.alloc(0, pipeSize, pageMapped); p.buf == 0 {
-			return eNOMEM
-		}
-	}
 	n = min(n, room)
-	end := (p.start + p.count) % pipeSize
-	first := min(n, pipeSize-end)
-	copy(bytesAt(p.buf+end, first), bytesAt(buf, first))
-	copy(bytesAt(p.buf, n-first), bytesAt(buf+first, n-first))
-	p.count += n
+	done := uintptr(0)
+	for done < n {
+		page, in := p.page(p.start + p.count)
+		if *page == 0 {
+			if *page = pages.alloc(0, pageSize, pageMapped); *page == 0 {
+				break
+			}
+		}
+		part := min(n-done, pageSize-in)
+		copy(bytesAt(*page+in, part), bytesAt(buf+done, part))
+		done += part
+		p.count += part
+	}
+	if done == 0 {
+		return eNOMEM
+	}
 	notify(at[file](p.reader))
-	return int64(n)
+	return int64(done)
 }
 
 func (f *file) pollPipe() uint32 {

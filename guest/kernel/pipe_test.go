@@ -93,7 +93,7 @@ func TestPipeEnds(t *testing.T) {
 	}
 	sysClose(r)
 	if got := free - pages.free; got != used {
-		t.Errorf("%d pages are gone with the pipe, %d at its start", got, used)
+		t.Errorf("%d pages are gone after the pipe, %d at its start", got, used)
 	}
 	r, w = openPipe(t, buf, 0)
 	sysClose(r)

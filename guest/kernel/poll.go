@@ -1,9 +1,8 @@
 package kernel
 
-// What is known about the devices comes from POLL hypercalls.
+// What is known about the devices comes from POLL hypercalls, or from the rings.
 
-// pollGap is how long a look at the devices stays good for callers that will
-// not sleep anyway.
+// pollGap is how long a POLL stays good for callers that will not sleep anyway.
 const pollGap = 100 * 1000 // ns
 
 var (
@@ -27,7 +26,7 @@ func wanted() uint64 {
 
 // pollDevices asks the tender, sleeping for at most timeout nanoseconds.
 func pollDevices(timeout int64) {
-	news := hostPoll(timeout, wanted()) &^ deviceReady
+	news := waitDevices(timeout, wanted()) &^ deviceReady
 	deviceReady |= news
 	lastPoll = monotonic()
 	for a := deviceFiles; a != 0 && news != 0; {
@@ -42,7 +41,8 @@ func pollDevices(timeout int64) {
 // lookAtDevices is pollDevices without sleeping, unless that was done just
 // now or nobody cares; it says whether it was done.
 func lookAtDevices() bool {
-	if wanted() == 0 || monotonic()-lastPoll < pollGap {
+	set := wanted()
+	if umemReady(set) == 0 && (set&^umemHandles == 0 || monotonic()-lastPoll < pollGap) {
 		return false
 	}
 	pollDevices(0)

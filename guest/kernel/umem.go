@@ -1,0 +1,108 @@
+package kernel
+
+import (
+	"sync/atomic"
+
+	"tender/abi"
+)
+
+// The rings that the program shares with the tender. The kernel does not move
+// frames: it looks whether there are any, and sleeps and rings.
+
+// umemAddress is where the UMEM is; the tender writes it before the start. 0 if
+// there is none.
+var umemAddress uintptr
+
+var (
+	doorbellOne uint64 = 1
+	// umemHandles are the devices with rings.
+	umemHandles uint64
+)
+
+func umemHeader() *abi.UMEMHeader { return at[abi.UMEMHeader](umemAddress) }
+
+func umemPort(i uintptr) *abi.UMEMPort {
+	return at[abi.UMEMPort](umemAddress + sizeOf[abi.UMEMHeader]() + i*sizeOf[abi.UMEMPort]())
+}
+
+func umemInit() {
+	if umemAddress == 0 || umemHeader().Version != abi.UMEMVersion {
+		umemAddress = 0
+		return
+	}
+	for i := range uintptr(umemHeader().Ports) {
+		umemHandles |= 1 << (umemPort(i).Handle & 63)
+	}
+}
+
+// umemReady is the set of devices of a set that have frames to receive, or need
+// chunks that the program can have back.
+func umemReady(set uint64) (ready uint64) {
+	if umemAddress == 0 || set&umemHandles == 0 {
+		return 0
+	}
+	back := false
+	ports := uintptr(umemHeader().Ports)
+	for i := range ports {
+		back = back || !umemRing(umemPort(i).Completion).empty()
+	}
+	for i := range ports {
+		p := umemPort(i)
+		if bit := uint64(1) << (p.Handle & 63); set&bit != 0 {
+			if !umemRing(p.Receive).empty() || back && umemRing(p.Fill).empty() {
+				ready |= bit
+			}
+		}
+	}
+	return ready
+}
+
+// ringIndices is a ring's pair of indices.
+type ringIndices abi.UMEMRing
+
+func umemRing(offset uint64) *ringIndices { return at[ringIndices](umemAddress + uintptr(offset)) }
+
+func (r *ringIndices) empty() bool {
+	return atomic.LoadUint32(&r.Producer) == atomic.LoadUint32(&r.Consumer)
+}
+
+// waitDevices sleeps in the tender until a device of the set is ready, for at
+// most timeout nanoseconds.
+func waitDevices(timeout int64, set uint64) uint64 {
+	if umemAddress == 0 {
+		return hostPoll(timeout, set)
+	}
+	ready := umemReady(set)
+	if ready != 0 || timeout == 0 && set&^umemHandles == 0 && !onSPT {
+		return ready
+	}
+	sleeps := &umemHeader().GuestSleeps
+	atomic.SwapUint32(sleeps, 1) // a full barrier
+	if ready = umemReady(set); ready == 0 {
+		ready = hostPoll(timeout, set&^umemHandles)&^umemHandles | umemReady(set)
+	}
+	atomic.StoreUint32(sleeps, 0)
+	return ready
+}
+
+// ringDoorbell wakes the tender.
+func ringDoorbell() {
+	if onSPT {
+		linux(linuxWrite, uintptr(uint32(umemHeader().DoorbellFD)), addrOf(&doorbellOne), 8, 0, 0, 0)
+		return
+	}
+	out(abi.UMEMDoorbellPort, 0)
+}
+
+// readUMEM is a read of a device with rings.
+func (f *file) readUMEM(buf, n uintptr) int64 {
+	if n < 8 {
+		return eINVAL
+	}
+	if umemReady(f.count) == 0 {
+		deviceReady &^= f.count
+		return eAGAIN
+	}
+	*at[uint64](buf) = 1
+	return 8
+}
