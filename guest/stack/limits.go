@@ -11,6 +11,8 @@ import (
 
 // limits are the sizes of buffers in bytes, by the memory that there is.
 type limits struct {
+	// memory is the soft limit of the heap.
+	memory int64
 	// tcpInitial and tcpMax bound one direction of a TCP connection: it
 	// starts with the former and is tuned up to the latter as its round trip
 	// and its speed need it.
@@ -18,8 +20,11 @@ type limits struct {
 	// datagrams is the default of what waits in a UDP or raw socket, and
 	// datagramsMax what a program can ask for.
 	datagrams, datagramsMax int
-	// timeWait is how long a closed connection is remembered.
-	timeWait time.Duration
+	// backlog bounds the connections that wait in a listening socket.
+	backlog int
+	// timeWait is how long a closed connection is remembered, and finWait how
+	// long one whose peer does not close.
+	timeWait, finWait time.Duration
 }
 
 // limitsFor gives a connection a sixty-fourth of the memory, so that some dozens
@@ -27,31 +32,33 @@ type limits struct {
 func limitsFor(memory int64) limits {
 	share := func(parts, least, most int64) int { return int(min(max(memory/parts, least), most)) }
 	l := limits{
+		memory:       memory,
 		tcpInitial:   share(256, 64<<10, 1<<20),
 		tcpMax:       share(64, 256<<10, 4<<20),
 		datagrams:    share(256, 64<<10, 208<<10),
 		datagramsMax: share(64, 256<<10, 4<<20),
-		timeWait:     tcp.DefaultTCPTimeWaitTimeout,
+		// A half-open connection takes 5 KiB.
+		backlog: share(64<<10, 128, 4096),
+		// RFC 9293 wants four minutes, Linux takes one. A closed connection
+		// takes about 5 KiB, so that at 5000 connections per second half of
+		// the memory is spent on them.
+		timeWait: time.Duration(share(64<<20, 1, 60)) * time.Second,
 	}
-	// RFC 9293 wants two segment lifetimes, four minutes; Linux remembers for
-	// one. A closed connection takes about 10 KiB here, so a small guest
-	// that serves a thousand connections per second cannot.
-	if memory < 1<<30 {
-		l.timeWait = 10 * time.Second
-	}
+	l.finWait = max(l.timeWait, 10*time.Second)
 	return l
 }
 
-// memoryBytes is the memory of the Go heap: what the guest kernel has set as soft
-// limit at boot.
+// memoryBytes is the soft limit of the Go heap, three quarters of what was free at
+// boot in a guest, or math.MaxInt64.
 func memoryBytes() int64 { return debug.SetMemoryLimit(-1) }
 
 // apply sets the limits. netstack refuses none of these options.
 func (l limits) apply(s *netstack.Stack) error {
 	send := tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: l.tcpInitial, Max: l.tcpMax}
 	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: l.tcpInitial, Max: l.tcpMax}
-	sack, tune, wait := tcpip.TCPSACKEnabled(true), tcpip.TCPModerateReceiveBufferOption(true), tcpip.TCPTimeWaitTimeoutOption(l.timeWait)
-	for _, o := range []tcpip.SettableTransportProtocolOption{&send, &receive, &sack, &tune, &wait} {
+	sack, tune := tcpip.TCPSACKEnabled(true), tcpip.TCPModerateReceiveBufferOption(true)
+	timeWait, finWait := tcpip.TCPTimeWaitTimeoutOption(l.timeWait), tcpip.TCPLingerTimeoutOption(l.finWait)
+	for _, o := range []tcpip.SettableTransportProtocolOption{&send, &receive, &sack, &tune, &timeWait, &finWait} {
 		if err := s.SetTransportProtocolOption(tcp.ProtocolNumber, o); err != nil {
 			return failure(err)
 		}

@@ -36,7 +36,8 @@ type NIC interface {
 }
 
 const (
-	// readBatch is how many frames are read before other goroutines run.
+	// readBatch is how many frames are read before other goroutines run, and
+	// before memory is looked at again.
 	readBatch = 64
 	// smallFrame bounds the frames that are copied to a buffer of their
 	// size, so that a queue of small packets does not hold large buffers.
@@ -51,6 +52,7 @@ type Counters struct {
 	RxShort           uint64 // frames without an Ethernet header
 	RxLong            uint64 // frames longer than the device's MTU allows
 	RxOther           uint64 // frames from or to addresses that make no sense here
+	RxNoMemory        uint64 // frames dropped because memory was short
 	RxErrors          uint64 // reads that failed
 	TxFrames, TxBytes uint64 // frames that the device took
 	TxDropped         uint64 // frames that it did not take
@@ -59,9 +61,10 @@ type Counters struct {
 // link is a NIC as netstack sees it. It is started by the first Attach and ends
 // when the NIC is closed.
 type link struct {
-	nic NIC
-	mac tcpip.LinkAddress
-	log *Logger
+	nic    NIC
+	mac    tcpip.LinkAddress
+	log    *Logger
+	memory *meter // for the reader
 
 	mtu        atomic.Uint32
 	dispatcher atomic.Pointer[netstack.NetworkDispatcher]
@@ -75,8 +78,8 @@ type link struct {
 	sendMu  sync.Mutex
 	sendBuf []byte // a frame that was in pieces
 
-	rxFrames, rxBytes, rxShort, rxLong, rxOther, rxErrors atomic.Uint64
-	txFrames, txBytes, txDropped                          atomic.Uint64
+	rxFrames, rxBytes, rxShort, rxLong, rxOther, rxNoMemory, rxErrors atomic.Uint64
+	txFrames, txBytes, txDropped                                      atomic.Uint64
 }
 
 var (
@@ -84,9 +87,9 @@ var (
 	_ netstack.GSOEndpoint  = (*link)(nil)
 )
 
-func newLink(nic NIC, log *Logger) *link {
+func newLink(nic NIC, memory int64, log *Logger) *link {
 	mac := nic.MAC()
-	l := &link{nic: nic, mac: tcpip.LinkAddress(mac[:]), log: log, done: make(chan struct{})}
+	l := &link{nic: nic, mac: tcpip.LinkAddress(mac[:]), log: log, memory: newMeter(memory), done: make(chan struct{})}
 	l.mtu.Store(uint32(nic.MTU()))
 	l.sendBuf = make([]byte, 0, header.EthernetMinimumSize+nic.MTU())
 	return l
@@ -96,7 +99,7 @@ func newLink(nic NIC, log *Logger) *link {
 func (l *link) counters() Counters {
 	return Counters{
 		RxFrames: l.rxFrames.Load(), RxBytes: l.rxBytes.Load(), RxShort: l.rxShort.Load(), RxLong: l.rxLong.Load(),
-		RxOther: l.rxOther.Load(), RxErrors: l.rxErrors.Load(),
+		RxOther: l.rxOther.Load(), RxNoMemory: l.rxNoMemory.Load(), RxErrors: l.rxErrors.Load(),
 		TxFrames: l.txFrames.Load(), TxBytes: l.txBytes.Load(), TxDropped: l.txDropped.Load(),
 	}
 }
@@ -108,21 +111,19 @@ func (l *link) receive() {
 	size := header.EthernetMinimumSize + l.nic.MTU() + 1
 	view := buffer.NewViewSize(size)
 	defer func() { view.Release() }()
-	pause := minReadPause
-	for {
+	pause, short := minReadPause, false
+	for batch := 0; ; {
 		n, err := l.nic.ReadFrame(view.AsSlice())
-		for i := 1; err == nil; i++ {
+		for ok := true; ok && err == nil; n, ok, err = l.nic.TryReadFrame(view.AsSlice()) {
 			pause = minReadPause
-			if view = l.deliver(view, n); view == nil {
+			if short {
+				l.rxNoMemory.Add(1)
+			} else if view = l.deliver(view, n); view == nil {
 				view = buffer.NewViewSize(size)
 			}
-			if i == readBatch {
+			if batch++; batch == readBatch {
 				runtime.Gosched()
-				break
-			}
-			var ok bool
-			if n, ok, err = l.nic.TryReadFrame(view.AsSlice()); !ok {
-				break
+				batch, short = 0, l.memory.over()
 			}
 		}
 		if err == nil {

@@ -37,6 +37,7 @@ const (
 type Net struct {
 	stack  *netstack.Stack
 	config Config
+	limits limits
 	log    *Logger
 	ifaces []*iface
 	near   *neighbours
@@ -66,11 +67,15 @@ type Net struct {
 // Start takes the devices, whatever it returns. Settings that a device cannot
 // fulfil give a *UsageError.
 func Start(nics []NIC, cfg Config, log *Logger) (*Net, error) {
-	n := &Net{config: cfg, log: log, wake: make(chan struct{}, 1), settled: make(chan struct{})}
+	return startWith(limitsFor(memoryBytes()), nics, cfg, log)
+}
+
+func startWith(l limits, nics []NIC, cfg Config, log *Logger) (*Net, error) {
+	n := &Net{config: cfg, limits: l, log: log, wake: make(chan struct{}, 1), settled: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.near = newNeighbours(n.changed)
 	for i, nic := range nics {
-		f := &iface{net: n, id: loopbackID + 1 + tcpip.NICID(i), link: newLink(nic, log)}
+		f := &iface{net: n, id: loopbackID + 1 + tcpip.NICID(i), link: newLink(nic, l.memory, log)}
 		f.Name = nic.Name()
 		if i < len(cfg.Interfaces) {
 			f.Interface = cfg.Interfaces[i]
@@ -101,7 +106,7 @@ func (n *Net) start() error {
 		RawFactory:  raw.EndpointFactory{},
 		HandleLocal: true,
 	})
-	if err := limitsFor(memoryBytes()).apply(n.stack); err != nil {
+	if err := n.limits.apply(n.stack); err != nil {
 		return fmt.Errorf("sizes of buffers: %w", err)
 	}
 	if err := n.startLoopback(); err != nil {
@@ -304,6 +309,10 @@ func (n *Net) describe(f *iface) string {
 
 // Stack is the netstack that sockets are made on. It stays the Net's.
 func (n *Net) Stack() *netstack.Stack { return n.stack }
+
+// Backlog bounds, for the memory that there is, how many connections may wait in a
+// listening socket. A socket should be given no more, whatever a program asks for.
+func (n *Net) Backlog() int { return n.limits.backlog }
 
 // Counters gives an interface's counters; ok is false if there is none of this
 // name.

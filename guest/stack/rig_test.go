@@ -2,6 +2,7 @@ package stack
 
 import (
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/waiter"
 )
 
 // plug is one end of a cable. What it sends and the other end does not read in
@@ -89,9 +92,22 @@ func (p *plug) Close() error {
 	return nil
 }
 
-// start starts a stack on devices with arguments, and closes it at the end of the
-// test. It returns what was logged, too.
+// small are the limits of a guest with 32 MB. The tests' own memory is more.
+var small = func() limits {
+	l := limitsFor(20 << 20)
+	l.memory = math.MaxInt64
+	return l
+}()
+
+// start starts a stack of a small guest on devices with arguments, and closes it
+// at the end of the test. It returns what was logged, too.
 func start(t testing.TB, args string, nics ...*plug) (*Net, *lines) {
+	t.Helper()
+	return startSmall(t, small, args, nics...)
+}
+
+// startSmall is start with other limits.
+func startSmall(t testing.TB, l limits, args string, nics ...*plug) (*Net, *lines) {
 	t.Helper()
 	var names []string
 	var devices []NIC
@@ -103,7 +119,7 @@ func start(t testing.TB, args string, nics ...*plug) (*Net, *lines) {
 		t.Fatal(err)
 	}
 	log := new(lines)
-	n, err := Start(devices, cfg, NewLogger(log, cfg.Level))
+	n, err := startWith(l, devices, cfg, NewLogger(log, cfg.Level))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,10 +193,18 @@ func protocolOf(a string) tcpip.NetworkProtocolNumber {
 // echoServer returns what it reads, on every connection.
 func echoServer(t testing.TB, n *Net, at string) {
 	t.Helper()
-	l, err := gonet.ListenTCP(n.stack, full(at), protocolOf(at))
+	queue := new(waiter.Queue)
+	ep, err := n.stack.NewEndpoint(tcp.ProtocolNumber, protocolOf(at), queue)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := ep.Bind(full(at)); err != nil {
+		t.Fatalf("binding %s: %s", at, err)
+	}
+	if err := ep.Listen(n.Backlog()); err != nil {
+		t.Fatalf("listening at %s: %s", at, err)
+	}
+	l := gonet.NewTCPListener(n.stack, queue, ep)
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
