@@ -157,6 +157,20 @@ func TestAddressInUse(t *testing.T) {
 	}
 }
 
+// Data arrive whole over a cable that loses, doubles, delays and damages frames.
+func TestBadCable(t *testing.T) {
+	noLeaks(t)
+	a, b := newCable(1500)
+	a.bad(0.01)
+	b.bad(0.01)
+	na, _ := start(t, "--ipv4=10.0.0.1/24", a)
+	nb, _ := start(t, "--ipv4=10.0.0.2/24", b)
+	echoServer(t, nb, "10.0.0.2:7")
+	for range 3 {
+		checkEcho(t, dial(t, na, "10.0.0.2:7"), 1<<19)
+	}
+}
+
 // A device that takes nothing hangs nobody: dials end at their deadline.
 func TestWritesFail(t *testing.T) {
 	noLeaks(t)

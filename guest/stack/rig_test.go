@@ -3,6 +3,7 @@ package stack
 import (
 	"io"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -34,6 +35,8 @@ type plug struct {
 	mu sync.Mutex
 	// writeError is what WriteFrame returns, if set.
 	writeError error
+	// mangle says which frames arrive instead of one, if set.
+	mangle func(frame []byte) [][]byte
 }
 
 func newCable(mtu int) (a, b *plug) {
@@ -69,16 +72,45 @@ func (p *plug) TryReadFrame(b []byte) (int, bool, error) {
 
 func (p *plug) WriteFrame(b []byte) error {
 	p.mu.Lock()
-	err := p.writeError
-	p.mu.Unlock()
-	if err != nil {
-		return err
+	defer p.mu.Unlock()
+	if p.writeError != nil {
+		return p.writeError
 	}
-	select {
-	case p.peer.in <- append([]byte(nil), b...):
-	default:
+	frames := [][]byte{append([]byte(nil), b...)}
+	if p.mangle != nil {
+		frames = p.mangle(frames[0])
+	}
+	for _, f := range frames {
+		select {
+		case p.peer.in <- f:
+		default:
+		}
 	}
 	return nil
+}
+
+// bad makes a cable lose, double, delay and damage a share of the frames.
+func (p *plug) bad(share float64) {
+	var late []byte
+	p.mangle = func(frame []byte) (frames [][]byte) {
+		switch r := rand.Float64() / share; {
+		case r < 1:
+		case r < 2:
+			frames = [][]byte{frame, append([]byte(nil), frame...)}
+		case r < 3 && late == nil:
+			late = frame
+			return nil
+		case r < 4:
+			frame[14+rand.N(len(frame)-14)] ^= 1 << rand.N(8)
+			fallthrough
+		default:
+			frames = [][]byte{frame}
+		}
+		if late != nil && rand.N(4) == 0 {
+			frames, late = append(frames, late), nil
+		}
+		return frames
+	}
 }
 
 func (p *plug) failWrites(err error) {
