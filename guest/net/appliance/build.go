@@ -36,6 +36,10 @@ type Appliance struct {
 	clock          clock
 	timers         []timer
 	sender         sender
+	askers         []*asker
+	// leases are the addresses of interfaces that are not Static, by their
+	// place in Program.Ifaces.
+	leases map[int]lease
 }
 
 // New checks the program against its devices, which are those of Program.NICs
@@ -44,7 +48,7 @@ func New(p *Program, devices []Device, poller Poller, out io.Writer) (*Appliance
 	if len(devices) != len(p.NICs) {
 		return nil, fmt.Errorf("the program names %d network devices, and there are %d", len(p.NICs), len(devices))
 	}
-	a := &Appliance{program: p, devices: devices, poller: poller, journal: p.Journal, out: out}
+	a := &Appliance{program: p, devices: devices, poller: poller, journal: p.Journal, out: out, leases: map[int]lease{}}
 	if a.journal == nil {
 		a.journal = journal.New(journal.Config{Console: out})
 	}
@@ -96,6 +100,7 @@ func (a *Appliance) config() (engine.Config, error) {
 		}
 		a.ports[d], a.numbers[i] = len(c.Interfaces), len(c.Interfaces)
 		c.Interfaces = append(c.Interfaces, a.ifaceOf(f, d))
+		a.bootstrap(&c, i, d)
 	}
 	for d := range a.devices {
 		if a.ports[d] < 0 {
@@ -110,9 +115,18 @@ func (a *Appliance) config() (engine.Config, error) {
 			n.Port, n.VLAN, n.Parent = nil, f.VLAN, a.ports[d]
 			a.numbers[i] = len(c.Interfaces)
 			c.Interfaces = append(c.Interfaces, n)
+			a.bootstrap(&c, i, d)
 		}
 	}
 	return c, a.forwarding(&c)
+}
+
+// bootstrap lets the last interface of c, which is interface i of the
+// program, ask for its address if it has to.
+func (a *Appliance) bootstrap(c *engine.Config, i, device int) {
+	if a.program.Ifaces[i].Mode != Static {
+		c.Interfaces[len(c.Interfaces)-1].Bootstrap = a.newAsker(i, device).receive
+	}
 }
 
 // deviceOf is the place of an interface's device.
@@ -193,7 +207,7 @@ func (a *Appliance) forwarding(c *engine.Config) error {
 			c.Routes6 = append(c.Routes6, route.Route6{NextHop: f.Gateway6, Iface: a.numbers[i], Cost: uplinkCost, Kind: kind})
 		}
 	}
-	c.Routes = a.routes(nil)
+	c.Routes = a.routes(a.leases)
 	return nil
 }
 
@@ -234,10 +248,4 @@ func (a *Appliance) routes(leases map[int]lease) []route.Route {
 		}
 	}
 	return all
-}
-
-// lease is the address of an interface that is not Static.
-type lease struct {
-	address wire.Prefix4
-	gateway wire.Addr4
 }

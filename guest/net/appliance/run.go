@@ -91,14 +91,22 @@ func (a *Appliance) drain(ready *uint64, nanos int64) (busy bool, err error) {
 
 // tick does what is due.
 func (a *Appliance) tick(now time.Time) {
-	a.engine.Tick(a.clock.nanos(now))
+	nanos := a.clock.nanos(now)
+	a.engine.Tick(nanos)
+	for _, k := range a.askers {
+		k.tick(nanos)
+	}
 	a.tickTimers(now)
 }
 
 // deadline is when there is something to do even if no frame comes.
 func (a *Appliance) deadline() time.Time {
 	deadline := a.timerDeadline()
-	if d := a.engine.Deadline(); d != engine.Never {
+	d := a.engine.Deadline()
+	for _, k := range a.askers {
+		d = min(d, k.deadline())
+	}
+	if d != engine.Never {
 		if t := a.clock.start.Add(time.Duration(d)); deadline.IsZero() || t.Before(deadline) {
 			deadline = t
 		}
