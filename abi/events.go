@@ -8,7 +8,7 @@ package abi
 // it looks where the vCPU is. In the program, it stores RIP and RFLAGS and
 // continues the guest at Entry, with RFLAGS.TF clear and all other registers
 // as they were. In the guest kernel, it sets Tick. To have the guest stop, it
-// sets Stop, ends a POLL that waits and ticks at once.
+// sets Stop and ticks at once; while Stop is set, POLL does not wait.
 //
 // Under spt a tick is a SIGPROF for TenderNote.SignalEntry, and the wish to
 // stop an event of the guest's epoll descriptor with SPTStopData.

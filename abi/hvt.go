@@ -152,4 +152,7 @@ const (
 	ExitFailure = 1
 	// ExitAbort is the status of a guest that aborted.
 	ExitAbort = 255
+	// ExitStopped is the status of a guest with FlagEvents that was asked to
+	// stop and does not handle that: what a shell shows for SIGTERM.
+	ExitStopped = 128 + 15
 )

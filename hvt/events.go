@@ -85,6 +85,9 @@ func (e *events) take() (asked bool) {
 	return asked
 }
 
+// stopping says that the guest has not seen yet that it shall stop.
+func (e *events) stopping() bool { return e.at != nil && e.get(eventsStop) != 0 }
+
 // Stop implements machine.Machine: the guest gets SIGTERM. A guest with a
 // debugger cannot be asked, nor can images that were not made by tender.
 func (vm *VM) Stop() bool {

@@ -40,6 +40,8 @@ type testGuest struct {
 	manifest            image.Manifest
 	flags               uint32 // of the note, beside FlagUserStart
 	plain               bool   // no note
+	events              uint64 // where the note has abi.Events
+	atEvents            *abi.Events
 }
 
 // op appends instructions.
@@ -112,9 +114,14 @@ func (g *testGuest) image(t testing.TB) *image.Image {
 	if _, err := binary.Encode(data[faultHalt-dataAt:], binary.LittleEndian, abi.HaltArgs{Status: faultStatus}); err != nil {
 		t.Fatal(err)
 	}
+	if g.atEvents != nil {
+		if _, err := binary.Encode(data[eventsAt-dataAt:], binary.LittleEndian, g.atEvents); err != nil {
+			t.Fatal(err)
+		}
+	}
 	spec := image.Spec{
 		Target: abi.TargetHVT, Version: abi.VersionHVT, Manifest: g.manifest, Entry: textAt,
-		Tender: &abi.TenderNote{Version: abi.TenderNoteVersion, Flags: abi.FlagUserStart | g.flags, FaultEntry: handlerAt},
+		Tender: &abi.TenderNote{Version: abi.TenderNoteVersion, Flags: abi.FlagUserStart | g.flags, FaultEntry: handlerAt, Events: g.events},
 		Segments: []image.SegmentData{
 			{Vaddr: textAt, Memsz: uint64(len(text)), Align: abi.PageSize, Flags: elf.PF_R | elf.PF_X, Data: text},
 			{Vaddr: rodataAt, Memsz: 0x1000, Align: abi.PageSize, Flags: elf.PF_R, Data: []byte("read-only")},

@@ -164,8 +164,14 @@ type hypercall struct {
 	args   uint64 // GPA
 }
 
-// serve serves the last hypercall; it may be repeated after errStopped.
-func (vm *VM) serve() (done bool, err error) { return vm.host.hypercall(vm.call.number, vm.call.args) }
+// serve serves the last hypercall; it may be repeated after errStopped. A
+// guest that has not seen yet that it shall stop does not sleep.
+func (vm *VM) serve() (done bool, err error) {
+	if vm.call.number == abi.HypercallPoll && vm.events.stopping() {
+		return false, vm.host.pollResult(vm.call.args, 0)
+	}
+	return vm.host.hypercall(vm.call.number, vm.call.args)
+}
 
 // out is the port and the value of an exit by OUT, if they are a hypercall's.
 func (vm *VM) out(run *kvm.RunData) (port uint16, value uint64, err error) {

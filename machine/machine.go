@@ -23,6 +23,11 @@ type Machine interface {
 	// the contract or crashes, and with the cause of ctx soon after that
 	// ends.
 	Run(ctx context.Context) (Exit, error)
+	// Stop asks the guest to stop, which then gets SIGTERM: it may end in an
+	// orderly way, at its own time. A guest that does not handle the signal
+	// ends at once, with abi.ExitStopped. Stop reports whether the guest could
+	// be asked; RunUntil is Run and Stop together.
+	Stop() bool
 	// Close releases all that the guest has but its devices. A running guest
 	// must be stopped first, by the context of Run. A second Close is an error.
 	Close() error

@@ -158,24 +158,6 @@ func TestHandlerIsNoWayOut(t *testing.T) {
 	mustDie(t, withHandler([]byte{0xc3}).op(0x0f, 0x0b), Config{}, unix.SIGSEGV)
 }
 
-// A guest that takes ticks gets one for each bit of CPU time, and goes on from
-// where it was by rt_sigreturn.
-func TestTicks(t *testing.T) {
-	const count = 3
-	var h testGuest
-	h.op(0x83, 0xff, byte(unix.SIGPROF)).op(0x75, 0xfe) // cmp $SIGPROF, %edi; jne .
-	h.op(0xff, 0x04, 0x25).op(le32(heapAt)...)          // incl count
-	h.op(0x48, 0x83, 0xc4, 0x08)                        // add $8, %rsp
-	h.call(unix.SYS_RT_SIGRETURN)                       //
-	g := withHandler(h.text)
-	g.note.Flags |= abi.FlagEvents
-	g.op(mov(rsp, testMem-0x100)...)
-	at := byte(len(g.text))
-	g.op(0x83, 0x3c, 0x25).op(le32(heapAt)...).op(count) // 1: cmpl $count, count
-	g.op(0x72, at-byte(len(g.text))-2)                   // jb 1b
-	mustExit(t, g.exit(9), Config{}, 9)
-}
-
 // A stack that does not hold a frame ends the guest; one the kernel refuses
 // keeps it from starting.
 func TestSignalStack(t *testing.T) {

@@ -84,6 +84,11 @@ func (s signals) install(p *prologue) {
 		set(signal, sigaction{Handler: s.entry, Flags: flags})
 	}
 	if s.ticks {
+		// A terminal and service managers send these to all processes there
+		// are, but the guest is asked to stop by the tender.
+		const ignore = 1
+		set(unix.SIGINT, sigaction{Handler: ignore})
+		set(unix.SIGTERM, sigaction{Handler: ignore})
 		set(unix.SIGPROF, sigaction{Handler: s.entry, Flags: flags | saRestart})
 		each := unix.NsecToTimeval(abi.TickNanos)
 		p.call("set the timer that interrupts the guest's program", unix.SYS_SETITIMER, itimerProf, p.put([2]unix.Timeval{each, each}), 0)

@@ -25,6 +25,7 @@ type guest struct {
 	text     []byte
 	data     []byte
 	loop     bool
+	events   uint64 // where abi.Events is, 0 for none
 }
 
 // put lays an argument struct out in the guest's data and returns its place.
@@ -74,13 +75,18 @@ func (g *guest) bytes(t testing.TB) []byte {
 	}
 	text = append(text, 0xeb, 0xfe) // jmp .
 	data := append(append([]byte{}, g.data...), 0)
+	note := &abi.TenderNote{Version: abi.TenderNoteVersion, Flags: abi.FlagUserStart, FaultEntry: guestText}
+	if g.events != 0 {
+		note.Flags |= abi.FlagEvents
+		note.Events = g.events
+	}
 	var file bytes.Buffer
 	err := image.Write(&file, image.Spec{
 		Target:   abi.TargetHVT,
 		Version:  abi.VersionHVT,
 		Manifest: g.manifest,
 		Entry:    guestText,
-		Tender:   &abi.TenderNote{Version: abi.TenderNoteVersion, Flags: abi.FlagUserStart, FaultEntry: guestText},
+		Tender:   note,
 		Segments: []image.SegmentData{
 			{Vaddr: guestText, Memsz: uint64(len(text)), Align: abi.PageSize, Flags: elf.PF_R | elf.PF_X, Data: text},
 			{Vaddr: guestData, Memsz: uint64(len(data)), Align: abi.PageSize, Flags: elf.PF_R | elf.PF_W, Data: data},

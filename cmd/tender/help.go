@@ -45,7 +45,8 @@ func runHelp() string {
 
 const exitStatuses = `Exit status:
   The guest's own; 1 if tender cannot run it or has to end it; 255 if it
-  aborted.
+  aborted. A program that handles SIGTERM chooses how it ends when tender is
+  stopped; one that does not has to be ended.
 `
 
 const solo5Names = `Other names:

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"time"
 
 	"tender/abi"
 	"tender/confine"
@@ -18,8 +17,8 @@ import (
 
 // launch makes a machine of an image, its options and devices, confines the
 // process and runs the guest; it returns the guest's exit status.
-func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *devices, std stdio) (int, error) {
-	m, err := newMachine(ctx, im, opts, devs, std)
+func launch(s stops, im *image.Image, opts *runOptions, devs *devices, std stdio) (int, error) {
+	m, err := newMachine(s.ask, im, opts, devs, std)
 	if err != nil {
 		return 0, err
 	}
@@ -28,12 +27,13 @@ func launch(ctx context.Context, im *image.Image, opts *runOptions, devs *device
 			return 0, errors.Join(fmt.Errorf("%w; or run it with --no-confine", err), m.Close())
 		}
 	}
-	status, err := runMachine(ctx, m)
-	if errors.Is(err, errStuck) {
+	exit, err := machine.RunUntil(s.ask, s.end, m, opts.grace)
+	if stuck := (*machine.StuckError)(nil); errors.As(err, &stuck) {
 		// The devices are in use: they are left to the end of the process.
-		std.say("%v", context.Cause(ctx))
+		std.say("%v", stuck)
 		os.Exit(abi.ExitFailure)
 	}
+	status := exit.Status
 	if vm, ok := m.(*hvt.VM); ok && opts.wantsCore(status, err) {
 		dumpCore(vm, opts.coreDir, std)
 	}
@@ -100,35 +100,4 @@ func descriptor(w io.Writer) (fd int, ok bool) {
 	}
 	err = conn.Control(func(n uintptr) { fd = int(n) })
 	return fd, err == nil
-}
-
-// errStuck says that a guest did not stop in time.
-var errStuck = errors.New("the guest did not stop")
-
-// stopGrace is how long a guest may take to stop, which it does at once unless
-// a write to the console or a device blocks.
-const stopGrace = 200 * time.Millisecond
-
-// runMachine runs the guest to its end or to that of ctx.
-func runMachine(ctx context.Context, m machine.Machine) (int, error) {
-	type end struct {
-		machine.Exit
-		error
-	}
-	ended := make(chan end, 1)
-	go func() {
-		exit, err := m.Run(ctx)
-		ended <- end{exit, err}
-	}()
-	select {
-	case e := <-ended:
-		return e.Status, e.error
-	case <-ctx.Done():
-	}
-	select {
-	case e := <-ended:
-		return e.Status, e.error
-	case <-time.After(stopGrace):
-		return 0, errStuck
-	}
 }

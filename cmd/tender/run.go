@@ -28,16 +28,16 @@ func run(words []string, std stdio) int {
 	// A reader of stdout or stderr that goes away is an error of ours to
 	// report, not a signal to die of.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := withSignals()
+	s, stop := withStops()
 	defer stop()
-	status, err := runImage(ctx, opts, optsErr, std)
+	status, err := runImage(s, opts, optsErr, std)
 	if err != nil {
 		return std.end(err)
 	}
 	return status
 }
 
-func runImage(ctx context.Context, opts runOptions, optsErr error, std stdio) (status int, err error) {
+func runImage(s stops, opts runOptions, optsErr error, std stdio) (status int, err error) {
 	im, err := openImage(opts.image)
 	if err != nil {
 		return 0, err
@@ -61,7 +61,7 @@ func runImage(ctx context.Context, opts runOptions, optsErr error, std stdio) (s
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, devs.Close()) }()
-	return launch(ctx, im, &opts, devs, std)
+	return launch(s, im, &opts, devs, std)
 }
 
 // openImage opens the image and, if there is none, considers that its name
@@ -82,20 +82,35 @@ type exitSignal struct{ syscall.Signal }
 
 func (s exitSignal) Error() string { return fmt.Sprintf("Exiting on signal %d", int(s.Signal)) }
 
-// withSignals is a context that SIGINT and SIGTERM end, until stop.
-func withSignals() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	arrived := make(chan os.Signal, 1)
+// stops are the two ways to end a guest: what asks it to stop, and what ends it.
+type stops struct{ ask, end context.Context }
+
+// withStops is stops by SIGINT and SIGTERM, until stop: the first one asks, the
+// second one ends.
+func withStops() (s stops, stop func()) {
+	ask, cancelAsk := context.WithCancelCause(context.Background())
+	end, cancelEnd := context.WithCancelCause(context.Background())
+	arrived := make(chan os.Signal, 2)
 	signal.Notify(arrived, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
-		select {
-		case s := <-arrived:
-			cancel(exitSignal{s.(syscall.Signal)})
-		case <-ctx.Done():
+		for _, cancel := range []context.CancelCauseFunc{cancelAsk, cancelEnd} {
+			select {
+			case s := <-arrived:
+				cancel(exitSignal{s.(syscall.Signal)})
+			case <-end.Done():
+				return
+			}
 		}
 	}()
-	return ctx, func() {
+	return stops{ask, end}, func() {
 		signal.Stop(arrived)
-		cancel(nil)
+		cancelAsk(nil)
+		cancelEnd(nil)
 	}
+}
+
+// withSignals is a context that SIGINT and SIGTERM end, until stop.
+func withSignals() (ctx context.Context, stop func()) {
+	s, stop := withStops()
+	return s.ask, stop
 }

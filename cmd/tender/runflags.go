@@ -3,11 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
+	"time"
 
-	"tender/abi"
 	"tender/blockback"
 	"tender/confine"
 	"tender/hvt"
@@ -47,6 +45,7 @@ var runOptionTable = []runOption{
 	{"--user", "USER", unnamed, "become this user before the guest starts (NAME, NAME:GID, UID:GID)"},
 	{"--gdb", "[ADDR]", unnamed, "wait for gdb at ADDR and start the guest under it (default 127.0.0.1:1234, this machine only)"},
 	{"--dumpcore", "DIR", unnamed, "write a core file to the folder DIR if the guest aborts or crashes"},
+	{"--grace", "TIME", unnamed, "on SIGINT or SIGTERM, send the guest SIGTERM and end it after TIME or at the next signal (default 10s, 0 at once)"},
 	{"--no-confine", "", unnamed, "keep privileges and system calls the guest does not need, to debug tender itself"},
 	{"--help", "", unnamed, "show this help"},
 	{"--version", "", unnamed, "show the versions of tender and of the ABI"},
@@ -91,7 +90,8 @@ type runOptions struct {
 	gdb           string        // where to wait for gdb, "" if not given
 	coreDir       string        // where to leave core files, "" if not given
 	unconfined    bool
-	image         string // "" if there is none
+	grace         time.Duration // for an orderly stop; 0 for none
+	image         string        // "" if there is none
 	args          []string
 }
 
@@ -119,6 +119,7 @@ func (b *backings) add(name, value string) {
 // what is not affected by it, IMAGE above all: what is wrong with the image is
 // to be said first.
 func parseRun(words []string) (o runOptions, err error) {
+	o.grace = defaultGrace
 	keep := func(e error) {
 		if err == nil {
 			err = e
@@ -230,6 +231,8 @@ func (o *runOptions) set(flag, name, value string) (err error) {
 		o.gdb, err = parseGDB(value)
 	case "--dumpcore":
 		o.coreDir = value
+	case "--grace":
+		o.grace, err = parseGrace(value)
 	case "--mem":
 		o.memBytes, err = parseMem(value)
 	case "--start":
@@ -277,72 +280,4 @@ func (o *runOptions) set(flag, name, value string) (err error) {
 		o.readOnly[name] = true
 	}
 	return err
-}
-
-// parseMem reads a size in MB. As with Solo5, an odd one at the upper end is
-// within the range, since it is rounded down.
-func parseMem(value string) (uint64, error) {
-	const largest = abi.HVTMaxMem >> 20
-	n, err := parseDecimal(value)
-	if err != nil || n == 0 || n > largest+1 {
-		return 0, fmt.Errorf("--mem=%s: memory is a whole number of MB, 1 to %d", value, largest)
-	}
-	return n << 20, nil
-}
-
-func parseStart(value string) (hvt.Start, error) {
-	for _, s := range []hvt.Start{hvt.StartAuto, hvt.StartUser, hvt.StartKernel} {
-		if s.String() == value {
-			return s, nil
-		}
-	}
-	return 0, fmt.Errorf("--start=%s: the start mode is auto, user or kernel", value)
-}
-
-func parseUser(value string) (*confine.User, error) {
-	u, err := confine.ParseUser(value)
-	if err != nil {
-		return nil, fmt.Errorf("--user=%s: %w", value, err)
-	}
-	return &u, nil
-}
-
-func parseSector(name, value string) (int, error) {
-	n, err := parseDecimal(value)
-	if err != nil || n < blockback.MinBlockBytes || n > blockback.MaxBlockBytes || n&(n-1) != 0 {
-		return 0, fmt.Errorf("--block-sector-size:%s=%s: a sector size is a power of two from %d to %d",
-			name, value, blockback.MinBlockBytes, blockback.MaxBlockBytes)
-	}
-	return int(n), nil
-}
-
-func parseSync(name, value string) (blockback.Sync, error) {
-	switch value {
-	case "on":
-		return blockback.SyncData, nil
-	case "off":
-		return blockback.SyncNone, nil
-	}
-	return 0, fmt.Errorf("--block-sync:%s=%s: it is on or off", name, value)
-}
-
-func checkInterface(value string) error {
-	if value == "" {
-		return errors.New("--net has an empty value: write --net=IF or --net:NAME=IF")
-	}
-	if number, ok := strings.CutPrefix(value, "@"); ok {
-		if n, err := parseDecimal(number); err != nil || n > math.MaxInt32 {
-			return fmt.Errorf("--net: %s is not the number of a descriptor: write @3, for example", value)
-		}
-	}
-	return nil
-}
-
-// parseDecimal is ParseUint for digits only.
-func parseDecimal(text string) (uint64, error) {
-	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a number: %w", text, err)
-	}
-	return n, nil
 }

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tender/blockback"
 	"tender/hvt"
 )
 
 func TestParseRun(t *testing.T) {
+	const none = -1
 	byName := func(name, value string) backings { return backings{byName: map[string]string{name: value}} }
 	inOrder := func(values ...string) backings { return backings{inOrder: values} }
 	mac := map[string][6]byte{"a": {2, 0, 0, 0, 0, 0xaf}}
@@ -44,10 +46,19 @@ func TestParseRun(t *testing.T) {
 		{"--block|p|--block=q|x", runOptions{image: "x", blocks: inOrder("p", "q")}},
 		{"--block-sector-size:d=4096|x", runOptions{image: "x", sectorBytes: map[string]int{"d": 4096}}},
 		{"--block-sync:d=on|--block-ro:d|x", runOptions{image: "x", syncs: map[string]blockback.Sync{"d": blockback.SyncData}, readOnly: map[string]bool{"d": true}}},
+		{"--grace=1m30s|x", runOptions{image: "x", grace: 90 * time.Second}},
+		{"--grace=0|x", runOptions{image: "x", grace: none}},
+		{"--grace|0s|x", runOptions{image: "x", grace: none}},
 		{"--help", runOptions{help: true}},
 		{"-h|x", runOptions{help: true, image: "x"}},
 		{"--version", runOptions{version: true}},
 	} {
+		switch c.want.grace {
+		case 0:
+			c.want.grace = defaultGrace
+		case none:
+			c.want.grace = 0
+		}
 		got, err := parseRun(strings.Split(c.words, "|"))
 		if len(got.args) == 0 {
 			got.args = nil
@@ -104,6 +115,9 @@ func TestParseRunErrors(t *testing.T) {
 		{"--block-sync=on|x", "x", "does not name a device: write --block-sync:NAME=on|off"},
 		{"--block-ro:a=1|x", "x", "takes no value: write --block-ro:NAME"},
 		{"--block-ro|x", "x", "does not name a device: write --block-ro:NAME"},
+		{"--grace=10|x", "x", "--grace=10: it is a time: write 10s"},
+		{"--grace=-1s|x", "x", "it is a time"},
+		{"--grace=|x", "x", "empty value"},
 		{"--help=1|x", "x", "takes no value"},
 		{"--mem=0|--bogus|x", "x", "--mem=0"}, // the first one
 	} {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os/signal"
@@ -45,9 +44,9 @@ func solo5(t solo5Tender, words []string, std stdio) int {
 		return t.usage(std)
 	}
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := withSignals()
+	s, stop := withStops()
 	defer stop()
-	status, err := t.run(ctx, options, kernel, args, std)
+	status, err := t.run(s, options, kernel, args, std)
 	var wrong *optionError
 	var death *spt.SignalError
 	switch {
@@ -87,7 +86,7 @@ func splitWords(words []string) (options []string, kernel string, args []string,
 }
 
 // run reports what is wrong with the image before what is wrong with options.
-func (t solo5Tender) run(ctx context.Context, options []string, kernel string, args []string, std stdio) (status int, err error) {
+func (t solo5Tender) run(s stops, options []string, kernel string, args []string, std stdio) (status int, err error) {
 	im, err := image.Open(kernel)
 	if err != nil {
 		return 0, err
@@ -111,7 +110,7 @@ func (t solo5Tender) run(ctx context.Context, options []string, kernel string, a
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, devs.Close()) }()
-	return launch(ctx, im, &o.runOptions, devs, std)
+	return launch(s, im, &o.runOptions, devs, std)
 }
 
 // usage writes the help to stderr, as the stock tenders do, with the status

@@ -129,10 +129,10 @@ func sentBy(sig uintptr) int32 {
 }
 
 // terminate ends the program as a signal does that nobody handles. If it is
-// the tender's wish, the status is that of a shell for it.
+// the tender's wish, it knows why.
 func terminate(sig uintptr) {
 	if stopping && sig == sigTERM {
-		halt(128 + sigTERM)
+		halt(abi.ExitStopped)
 	}
 	putString("tender: the program ended itself by signal ")
 	putHex(uint64(sig))
