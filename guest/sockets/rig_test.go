@@ -94,7 +94,7 @@ func (k *fakeKernel) wait(t testing.TB, fd int, wanted uint32) uint32 {
 		k.change.Wait()
 	}
 	got := k.edges[fd]
-	k.edges[fd] = 0
+	k.edges[fd] &^= wanted // errors stay, and what another goroutine waits for
 	if got>>31 != 0 {
 		t.Fatalf("descriptor %d: no edge in %#x", fd, wanted)
 	}

@@ -92,7 +92,7 @@ func TestStreamIntegrity(t *testing.T) {
 	a, b := newHosts(t)
 	for _, addr := range []string{"10.0.0.2:0", "[fd00::2]:0", "[fe80::2%net0]:0"} {
 		c, s := connection(t, a, b, addr)
-		sent := make([]byte, 3<<20)
+		sent := make([]byte, 300<<10)
 		random := rand.New(rand.NewPCG(1, 2))
 		for i := range sent {
 			sent[i] = byte(random.Uint32())
@@ -218,6 +218,9 @@ func TestPeek(t *testing.T) {
 	n, errno := b.Receive(s, &Message{Buffers: [][]byte{first[:], nil, rest[:]}})
 	if errno != 0 || n != 3 || first != [2]byte{'l', 'l'} || rest != [2]byte{'o', 0} {
 		t.Error(n, errno, first, rest)
+	}
+	if _, errno := b.Read(s, buf); errno != syscall.EAGAIN {
+		t.Error("nothing left, but:", errno)
 	}
 	must(t, a.writeAll(t, c, []byte("dropped")))
 	b.kernel.wait(t, s, pollIn)
