@@ -16,7 +16,7 @@ import (
 // first. They are here as a list so that a run does not make the commands;
 // a test compares them.
 func commandNames() []string {
-	return []string{"run", "build", "test", "inspect", "doctor", "completion", "man", "help", "version"}
+	return []string{"run", "build", "test", "nacl", "inspect", "doctor", "completion", "man", "help", "version"}
 }
 
 // isCommand also knows the two by which completion scripts call.
@@ -76,7 +76,7 @@ func newRoot(std stdio) *cobra.Command {
 		ValidArgsFunction:  completeRun,
 		Run:                func(*cobra.Command, []string) {},
 	}
-	root.AddCommand(run, newBuild(std), newTest(std), newInspect(std), newDoctor(std), newCompletion(std), newMan(std), newVersion(std))
+	root.AddCommand(run, newBuild(std), newTest(std), newNacl(std), newInspect(std), newDoctor(std), newCompletion(std), newMan(std), newVersion(std))
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(flagError)

@@ -21,7 +21,7 @@ func (b *body) call(s *syntax.Call) program.Stmt {
 			b.errorf(s.Args[0].Place(), "%s has no arguments", name)
 			return nil
 		}
-		return &program.Verdict{At: s.Name.Span, Accept: name == "accept"}
+		return &program.Verdict{At: s.Span, Accept: name == "accept"}
 	case "dnat", "snat":
 		if !b.of.Nat {
 			b.errorf(s.Name.Span, "%s is not possible in a %s: it has accept, drop, log and syslog", name, b.head)
@@ -71,7 +71,7 @@ func (b *body) translate(s *syntax.Call, name string) program.Stmt {
 		b.errs.Warnf(args[2].Place(), "%s ignores what is behind address and port", name)
 		args = args[:2]
 	}
-	t := &program.Translate{At: s.Name.Span, Destination: name == "dnat"}
+	t := &program.Translate{At: s.Span, Destination: name == "dnat"}
 	for i, a := range args {
 		at := a.Place()
 		m, ok := b.meaning(a)
@@ -130,7 +130,7 @@ const maxText = 1024
 
 // log checks what log and syslog print.
 func (b *body) log(s *syntax.Call, severity program.Severity, args []syntax.Value) program.Stmt {
-	l := &program.Log{At: s.Name.Span, Severity: severity}
+	l := &program.Log{At: s.Span, Severity: severity}
 	size, good := 0, true
 	for _, a := range args {
 		if text, ok := a.(*syntax.String); ok {

@@ -91,7 +91,7 @@ func (b *body) statement(s syntax.Stmt) program.Stmt {
 	switch s := s.(type) {
 	case *syntax.Branch:
 		cond := b.condition(s.Cond)
-		return &program.If{At: s.Span, Cond: cond, Then: b.statements(s.Then), Else: b.statements(s.Else)}
+		return &program.If{At: s.Head, Cond: cond, Then: b.statements(s.Then), Else: b.statements(s.Else)}
 	case *syntax.Function:
 		return b.nested(s)
 	}
@@ -204,7 +204,7 @@ func (b *body) callFunction(s *syntax.Call, e *element) program.Stmt {
 	if families[d.Protocol] == program.Both && f.Family != program.Both && !b.become(f.Family, at, "what "+e.name.Text+" reads") {
 		return nil
 	}
-	return &program.Call{At: at, Function: f}
+	return &program.Call{At: s.Span, Function: f}
 }
 
 // recursion describes the calls that lead back to a function.

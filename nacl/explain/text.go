@@ -14,11 +14,10 @@ func (e *Explanation) Text(src *diag.Source, all bool) string {
 	var b strings.Builder
 	for _, s := range e.Stages {
 		fmt.Fprintf(&b, "%s: %s\n", s.Title, s.Outcome)
-		for i, step := range s.Steps {
-			if !all && step.Test && !step.True && !leadsToElse(s.Steps, i) {
-				continue
+		for _, step := range s.Steps {
+			if all || !step.Test || step.True || step.Else {
+				fmt.Fprintf(&b, "%s\n", line(src, step))
 			}
-			fmt.Fprintf(&b, "%s\n", line(src, step))
 		}
 		if s.To != "" {
 			fmt.Fprintf(&b, "        translated: %s becomes %s\n", s.From, s.To)
@@ -32,26 +31,21 @@ func (e *Explanation) Text(src *diag.Source, all bool) string {
 	return b.String()
 }
 
-// leadsToElse reports that a false condition has an else whose first statement
-// is the next step.
-func leadsToElse(steps []interp.Step, i int) bool {
-	return i+1 < len(steps) && steps[i+1].At.Start < steps[i].At.End
-}
-
 // line is a step as a line: where, what, and how a condition came out.
 func line(src *diag.Source, s interp.Step) string {
 	const longest = 90
 	number, _ := src.Position(s.At.Start)
-	text, _, _ := strings.Cut(src.Text[s.At.Start:], "\n")
-	text = strings.TrimSpace(text)
+	text := strings.Join(strings.Fields(src.Slice(s.At)), " ")
 	if r := []rune(text); len(r) > longest {
 		text = string(r[:longest-1]) + "…"
 	}
 	switch {
 	case s.Text != "":
 		text += fmt.Sprintf("\n        says: %q", s.Text)
+	case s.Else:
+		text += "    false: else"
 	case s.Test && !s.True:
-		text += "    (false)"
+		text += "    false"
 	}
 	return fmt.Sprintf("%6d: %s", number, text)
 }

@@ -44,8 +44,9 @@ type Line struct {
 // Step is a statement that was executed.
 type Step struct {
 	At diag.Span
-	// Test says that the statement is a condition, and True what it was.
-	Test, True bool
+	// Test says that the statement is a condition or block, True whether its
+	// body was executed, and Else whether another one was.
+	Test, True, Else bool
 	// Text is what a log said.
 	Text string
 }
@@ -135,6 +136,7 @@ func (r *run) statement(s program.Stmt) {
 		}
 	case *program.If:
 		step.Test, step.True = true, r.holds(s.Cond)
+		step.Else = !step.True && s.Else != nil
 		r.Steps = append(r.Steps, step)
 		if step.True {
 			r.body(s.Then)

@@ -97,6 +97,7 @@ type Stmt interface{ stmt() }
 
 // Call is an action, or a function that is called.
 type Call struct {
+	diag.Span
 	Name Word
 	Args []Value
 	// Parens says that there are parentheses, if only empty ones.
@@ -106,7 +107,8 @@ type Call struct {
 // Branch is a condition with its bodies; Else is nil if there is none. Cond is
 // nil if it could not be read.
 type Branch struct {
-	diag.Span
+	// Head is the if with its parenthesis.
+	Head       diag.Span
 	Cond       Cond
 	Then, Else []Stmt
 }

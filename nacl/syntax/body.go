@@ -54,7 +54,7 @@ func (p *parser) statement() Stmt {
 }
 
 func (p *parser) call() *Call {
-	c := &Call{Name: p.word()}
+	c := &Call{Span: p.token().Span, Name: p.word()}
 	opened := p.token().Span
 	if !p.take(LeftParen) {
 		switch p.kind() {
@@ -66,6 +66,7 @@ func (p *parser) call() *Call {
 	}
 	c.Parens = true
 	if p.take(RightParen) {
+		c.Span = c.To(p.last())
 		return c
 	}
 	for {
@@ -81,6 +82,7 @@ func (p *parser) call() *Call {
 	if !p.close(RightParen, opened) {
 		return nil
 	}
+	c.Span = c.To(p.last())
 	return c
 }
 
@@ -90,7 +92,7 @@ func (p *parser) condition() *Branch {
 		return nil
 	}
 	defer p.leave()
-	s := &Branch{Span: p.token().Span}
+	s := &Branch{Head: p.token().Span}
 	p.next()
 	opened := p.token().Span
 	if !p.need(LeftParen, "( after if") {
@@ -101,6 +103,7 @@ func (p *parser) condition() *Branch {
 			return nil
 		}
 	}
+	s.Head = s.Head.To(p.last())
 	if s.Then, _ = p.body(); s.Then == nil {
 		return nil
 	}
@@ -112,7 +115,6 @@ func (p *parser) condition() *Branch {
 			return nil
 		}
 	}
-	s.Span = s.To(p.last())
 	return s
 }
 
