@@ -36,6 +36,7 @@ type host struct {
 	client  *rig.Namespace
 	console *rig.Console // what the program prints
 	program *exec.Cmd
+	ended   chan struct{} // is closed when the program has ended
 }
 
 // start runs an appliance; srv in the arguments stands for its folder. It
@@ -57,10 +58,8 @@ func start(t testing.TB, k kind, a *appliance, port string, args ...string) *hos
 		h.startGuest(k, a, args)
 	}
 	t.Cleanup(func() {
-		if h.program.ProcessState == nil {
-			h.program.Process.Kill()
-			h.program.Wait()
-		}
+		h.program.Process.Kill()
+		<-h.ended
 	})
 	h.awaitPort(port)
 	return h
@@ -119,6 +118,11 @@ func (h *host) run(ns *rig.Namespace, words []string) {
 	h.program = ns.Command(context.Background(), words...)
 	h.program.Stdout, h.program.Stderr = h.console, h.console
 	must(h.t, h.program.Start())
+	h.ended = make(chan struct{})
+	go func() {
+		h.program.Wait() // the status is what counts
+		close(h.ended)
+	}()
 }
 
 // awaitPort waits until the program takes connections.
@@ -134,7 +138,11 @@ func (h *host) awaitPort(port string) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("the program does not take connections on port %s: %v", port, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-h.ended:
+			h.t.Fatalf("the program has ended: %v", h.program.ProcessState)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 
@@ -192,9 +200,11 @@ func (h *host) terminate() {
 // mustEnd waits for the program's end, and wants a status.
 func (h *host) mustEnd(limit time.Duration, status int) {
 	h.t.Helper()
-	timer := time.AfterFunc(limit, func() { h.program.Process.Kill() })
-	defer timer.Stop()
-	h.program.Wait()
+	select {
+	case <-h.ended:
+	case <-time.After(limit):
+		h.t.Fatalf("the program has not ended within %v", limit)
+	}
 	if got := h.program.ProcessState.ExitCode(); got != status {
 		h.t.Errorf("the program ended with %v, want status %d", h.program.ProcessState, status)
 	}
