@@ -33,6 +33,10 @@ const (
 	// IoctlDeviceName fills in a DeviceName for the handle in it, on a poll
 	// set; ENOENT for one that is not in the manifest, or not attached.
 	IoctlDeviceName = 0x5401_0008
+	// IoctlUMEM fills in a UMEMArea, on a network device.
+	IoctlUMEM = 0x5401_0009
+	// IoctlDoorbell wakes the tender, on a network device.
+	IoctlDoorbell = 0x5401_000a
 	// IoctlSocketReady tells of edges on a socket: the argument is a set of
 	// EPOLL events that hold from now on. Each registration with epoll reports
 	// them once; one that is made later reports all that the socket was ever
@@ -66,6 +70,12 @@ type DeviceName struct {
 	// Name ends with a NUL.
 	Name [MaxNameLen + 1]byte
 }
+
+// UMEMArea is where the UMEM is; Bytes is 0 if there is none. With a UMEM, a
+// read of a network device gives the u64 1 when its receive ring holds frames,
+// or when there are chunks to have back that the tender needs to receive more,
+// and EAGAIN otherwise; frames cannot be written.
+type UMEMArea struct{ Address, Bytes uint64 }
 
 // SocketCall is a system call that is handed up: 64 bytes.
 type SocketCall struct {

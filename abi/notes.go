@@ -83,6 +83,10 @@ type TenderNote struct {
 	// Events is the address of Events, 8-aligned in a writable segment. It is
 	// not there in notes of images that are older than FlagEvents.
 	Events uint64
+	// UMEM is the address of 8 bytes in a writable segment, where a tender
+	// stores the address of the UMEM before the start; see UMEMHeader. It is
+	// not there in notes of images that are older than FlagUMEM.
+	UMEM uint64
 }
 
 // TenderNoteMinSize is the size in bytes of the first form of TenderNote; what
@@ -110,4 +114,8 @@ const (
 	// handler of SIGPROF, and returns from it by rt_sigreturn where that
 	// interrupted the guest kernel.
 	FlagEvents = 1 << 4
+	// FlagUMEM says that the image moves frames through a UMEM if it is given
+	// one. NET_READ, NET_WRITE and POLL then know none of its network devices,
+	// nor does it inherit their descriptors under spt.
+	FlagUMEM = 1 << 5
 )

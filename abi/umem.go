@@ -36,6 +36,9 @@ const (
 	UMEMDoorbellPort = 0x601
 	// UMEMMaxSlots bounds the slots of a ring.
 	UMEMMaxSlots = 4096
+	// SPTWakeData is the epoll data of the event by which the tender wakes an
+	// spt guest.
+	SPTWakeData = 0xfffffffc
 )
 
 // UMEMHeader is at the start of the UMEM. The tender writes it before the guest
@@ -50,11 +53,9 @@ type UMEMHeader struct {
 	Chunks       uint32
 	_            uint32
 	ChunksOffset uint64
-	// DoorbellFD is what an spt guest writes to in order to wake the tender,
-	// WakeFD what its epoll set reports when the tender wakes it.
+	// DoorbellFD is the eventfd by which an spt guest wakes the tender.
 	DoorbellFD int32
-	WakeFD     int32
-	_          [24]byte
+	_          [28]byte
 	// TenderSleeps and GuestSleeps have a cache line each.
 	TenderSleeps uint32
 	_            [60]byte

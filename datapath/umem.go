@@ -33,7 +33,7 @@ func NewUMEM(memory []byte, l Layout, handles []int) (*UMEM, error) {
 	u := &UMEM{memory: memory[:l.Bytes()], header: at[abi.UMEMHeader](memory, 0), layout: l}
 	*u.header = abi.UMEMHeader{
 		Version: abi.UMEMVersion, Ports: uint32(l.ports), Bytes: l.Bytes(),
-		Chunks: l.chunks, ChunksOffset: l.first, DoorbellFD: -1, WakeFD: -1,
+		Chunks: l.chunks, ChunksOffset: l.first, DoorbellFD: -1,
 	}
 	for i, handle := range handles {
 		*at[abi.UMEMPort](memory, headerBytes+uint64(i)*portBytes) = abi.UMEMPort{
@@ -44,10 +44,8 @@ func NewUMEM(memory []byte, l Layout, handles []int) (*UMEM, error) {
 	return u, nil
 }
 
-// SetDescriptors tells an spt guest the numbers of its two eventfds.
-func (u *UMEM) SetDescriptors(doorbell, wake int) {
-	u.header.DoorbellFD, u.header.WakeFD = int32(doorbell), int32(wake)
-}
+// SetDoorbell tells an spt guest which of its descriptors wakes the tender.
+func (u *UMEM) SetDoorbell(fd int) { u.header.DoorbellFD = int32(fd) }
 
 // bytes are those of a descriptor, if they lie within the chunks; else nil.
 func (u *UMEM) bytes(d abi.UMEMDesc) []byte {

@@ -32,3 +32,11 @@ func deviceName(fd uintptr, d *abi.DeviceName) error {
 	}
 	return nil
 }
+
+// umemArea asks the guest kernel where the UMEM of a network device is.
+func umemArea(fd int) (a abi.UMEMArea, err error) {
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), abi.IoctlUMEM, uintptr(unsafe.Pointer(&a))); errno != 0 {
+		return a, errno
+	}
+	return a, nil
+}

@@ -18,6 +18,7 @@ type NIC struct {
 	handle uint64
 	mac    [6]byte
 	mtu    int
+	rings  *rings // nil if the tender has none for the device
 }
 
 // OpenNIC opens the network device with this name in the manifest. The error
@@ -27,8 +28,13 @@ func OpenNIC(name string) (*NIC, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := netInfo(&info)
-	return &NIC{name: name, file: f, fd: int(f.Fd()), handle: info.Handle, mac: n.MAC, mtu: int(n.MTU)}, nil
+	i := netInfo(&info)
+	n := &NIC{name: name, file: f, fd: int(f.Fd()), handle: info.Handle, mac: i.MAC, mtu: int(i.MTU)}
+	if n.rings, err = openRings(n.fd, uint32(info.Handle)); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("network device %q: %w", name, err)
+	}
+	return n, nil
 }
 
 // Name is the device's name in the manifest.
@@ -45,11 +51,28 @@ func (n *NIC) MTU() int { return n.mtu }
 // without notice, so p should hold MTU + abi.EtherHeaderSize bytes. The error
 // is os.ErrDeadlineExceeded after the deadline of SetReadDeadline, and
 // os.ErrClosed after Close.
-func (n *NIC) ReadFrame(p []byte) (int, error) { return n.file.Read(p) }
+func (n *NIC) ReadFrame(p []byte) (int, error) {
+	if n.rings == nil {
+		return n.file.Read(p)
+	}
+	for {
+		if size, ok := n.rings.read(p); ok {
+			return size, nil
+		}
+		var ready [8]byte
+		if _, err := n.file.Read(ready[:]); err != nil {
+			return 0, err
+		}
+	}
+}
 
 // TryReadFrame is ReadFrame that does not wait: ok is false if there is no
 // frame now.
 func (n *NIC) TryReadFrame(p []byte) (size int, ok bool, err error) {
+	if n.rings != nil {
+		size, ok = n.rings.read(p)
+		return size, ok, nil
+	}
 	size, err = syscall.Read(n.fd, p)
 	switch err {
 	case nil:
@@ -63,6 +86,9 @@ func (n *NIC) TryReadFrame(p []byte) (size int, ok bool, err error) {
 // WriteFrame sends one frame, Ethernet header included. Frames that the host
 // has no room for are dropped without an error.
 func (n *NIC) WriteFrame(p []byte) error {
+	if n.rings != nil {
+		return n.rings.write(p)
+	}
 	if _, err := syscall.Write(n.fd, p); err != nil {
 		return fmt.Errorf("writing %d bytes to network device %q: %w", len(p), n.name, err)
 	}
@@ -75,4 +101,9 @@ func (n *NIC) SetReadDeadline(t time.Time) error { return n.file.SetReadDeadline
 
 // Close ends reads that wait, with os.ErrClosed, and gives the device back: once
 // it has returned, the device can be opened again.
-func (n *NIC) Close() error { return n.file.Close() }
+func (n *NIC) Close() error {
+	if n.rings != nil {
+		n.rings.release()
+	}
+	return n.file.Close()
+}

@@ -27,6 +27,9 @@ type poller struct {
 	// masked says that the guest passes the set of handles to wait for.
 	masked  bool
 	timeout unix.Timespec
+	// wake is the index of an eventfd that ends every wait, 0 for none.
+	wake    int
+	drained [8]byte
 }
 
 func newPoller(stopFD int, masked bool) poller {
@@ -46,7 +49,7 @@ func (p *poller) add(fd int, handle uint8) {
 func (p *poller) wait(mask, nanos uint64) (ready uint64, err error) {
 	for i := 1; i < len(p.fds); i++ {
 		p.fds[i].Fd = -1
-		if mask&(1<<p.handles[i]) != 0 {
+		if mask&(1<<p.handles[i]) != 0 || i == p.wake {
 			p.fds[i].Fd = p.devices[i]
 		}
 	}
@@ -66,7 +69,15 @@ func (p *poller) wait(mask, nanos uint64) (ready uint64, err error) {
 	if p.fds[0].Revents != 0 {
 		return 0, errStopped
 	}
+	if p.wake != 0 && p.fds[p.wake].Revents != 0 {
+		if _, err := unix.Read(int(p.fds[p.wake].Fd), p.drained[:]); err != nil && err != unix.EAGAIN {
+			return 0, fmt.Errorf("cannot wait for the network devices: %w", err)
+		}
+	}
 	for i := 1; i < len(p.fds); i++ {
+		if i == p.wake {
+			continue
+		}
 		if p.fds[i].Fd >= 0 && p.fds[i].Revents != 0 {
 			ready |= 1 << p.handles[i]
 		}

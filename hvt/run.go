@@ -48,6 +48,9 @@ func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
 	if vm.ring != nil {
 		vm.ring.start(fail)
 	}
+	if vm.path != nil {
+		vm.path.start(fail)
+	}
 	var err error
 	if vm.gdb != nil {
 		err = vm.debug(ctx, vm.gdb, thread)
@@ -56,6 +59,9 @@ func (vm *VM) Run(ctx context.Context) (machine.Exit, error) {
 	}
 	if vm.ring != nil {
 		err = vm.endRing(err)
+	}
+	if vm.path != nil {
+		err = vm.path.end(err)
 	}
 	var g *GuestError
 	switch {

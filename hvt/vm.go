@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tender/abi"
+	"tender/datapath"
 	"tender/image"
 	"tender/machine"
 )
@@ -26,6 +27,7 @@ type VM struct {
 	stopFD   int // eventfd that ends POLL
 	vcpu     *vcpu
 	ring     *ringThread // nil if it is not offered
+	path     *path       // nil if it is not offered
 	call     hypercall   // the last one
 	events   events
 	gdb      io.ReadWriteCloser
@@ -98,10 +100,19 @@ func build(c Config) (_ *VM, err error) {
 		return nil, err
 	}
 	var ringBytes uint64
-	if vm.host.hasNet && wantsRing(note) {
+	var layout *datapath.Layout
+	switch {
+	case !vm.host.hasNet:
+	case wantsRing(note):
 		ringBytes = abi.NetRingReserve
-		memBytes = min(memBytes, abi.HVTMaxMem-ringBytes)
+	case note != nil && note.Flags&abi.FlagUMEM != 0:
+		if layout, err = vm.host.layOutPath(memBytes); err != nil {
+			c.Logf("%s: frames cost the guest an exit each: %v", vm.name, err)
+			break
+		}
+		ringBytes = (layout.Bytes() + abi.HVTMemGranularity - 1) &^ (abi.HVTMemGranularity - 1)
 	}
+	memBytes = min(memBytes, abi.HVTMaxMem-ringBytes)
 	if vm.host.mem, err = newMemory(memBytes, ringBytes); err != nil {
 		return nil, err
 	}
@@ -125,7 +136,12 @@ func build(c Config) (_ *VM, err error) {
 	if masked {
 		boot.hostFeatures |= abi.HostPollMask
 	}
-	if ringBytes != 0 {
+	switch {
+	case layout != nil:
+		if err := vm.offerPath(&c, *layout); err != nil {
+			return nil, fmt.Errorf("%s: %w", vm.name, err)
+		}
+	case ringBytes != 0:
 		if err := vm.offerRing(&boot); err != nil {
 			c.Logf("%s: the guest gets no network ring, which is slower: %v", vm.name, err)
 		}
@@ -239,6 +255,9 @@ func (vm *VM) release() error {
 	}
 	if vm.ring != nil {
 		errs = append(errs, vm.ring.close())
+	}
+	if vm.path != nil {
+		errs = append(errs, vm.path.close())
 	}
 	for _, fd := range []int{vm.vmFD, vm.stopFD} {
 		if fd >= 0 {

@@ -81,6 +81,7 @@ var flagNames = map[uint32]string{
 	abi.FlagSPT:       "spt",
 	abi.FlagRingIO:    "ring-io",
 	abi.FlagEvents:    "events",
+	abi.FlagUMEM:      "umem",
 }
 
 // extensions names the flags; those not known show as numbers.

@@ -37,12 +37,13 @@ func readLinked(path string, spec *image.Spec) error {
 	spec.Entry = f.Entry
 	spec.Tender = &abi.TenderNote{
 		Version:          abi.TenderNoteVersion,
-		Flags:            abi.FlagUserStart | abi.FlagPollMask | abi.FlagSPT | abi.FlagEvents,
+		Flags:            abi.FlagUserStart | abi.FlagPollMask | abi.FlagSPT | abi.FlagEvents | abi.FlagUMEM,
 		FaultEntry:       kernel.find("faultEntry.abi0").Value,
 		SignalEntry:      kernel.find("signalEntry.abi0").Value,
 		SignalStack:      kernel.find("signalStack").Value,
 		SignalStackBytes: kernel.find("signalStack").Size,
 		Events:           kernel.find("tender").Value,
+		UMEM:             kernel.find("umemAddress").Value,
 	}
 	kernel.checkOrder()
 	if kernel.err != nil {

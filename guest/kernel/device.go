@@ -75,7 +75,7 @@ func openPoll(flags uint32) int64 {
 }
 
 func (f *file) pollDevice() uint32 {
-	if deviceReady&f.count != 0 {
+	if readySet(f.count) != 0 {
 		return epollIn | epollOut
 	}
 	return epollOut
@@ -85,7 +85,7 @@ func (f *file) readReady(buf, n uintptr) int64 {
 	if n < 8 {
 		return eINVAL
 	}
-	set := deviceReady & f.count
+	set := readySet(f.count)
 	if set == 0 {
 		return eAGAIN
 	}

@@ -24,6 +24,14 @@ func wanted() uint64 {
 	return set &^ deviceReady
 }
 
+// readySet is what of a set is ready. Of devices with rings that is seen at once.
+func readySet(set uint64) uint64 {
+	if rings := set & umemHandles; rings != 0 {
+		deviceReady = deviceReady&^rings | umemReady(rings)
+	}
+	return deviceReady & set
+}
+
 // pollDevices asks the tender, sleeping for at most timeout nanoseconds.
 func pollDevices(timeout int64) {
 	news := waitDevices(timeout, wanted()) &^ deviceReady

@@ -99,8 +99,7 @@ func (f *file) readUMEM(buf, n uintptr) int64 {
 	if n < 8 {
 		return eINVAL
 	}
-	if umemReady(f.count) == 0 {
-		deviceReady &^= f.count
+	if readySet(f.count) == 0 {
 		return eAGAIN
 	}
 	*at[uint64](buf) = 1

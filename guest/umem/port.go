@@ -51,6 +51,9 @@ func (p *Port) Lend() {
 // lend keeps half of the device's share of chunks with the tender.
 func (p *Port) lend() {
 	u := p.umem
+	if p.lent < int(p.fill.mask+1)/2 && u.scarce() {
+		u.Reclaim()
+	}
 	want := int(p.fill.mask+1) - p.lent
 	if want <= 0 {
 		p.receive.publish()

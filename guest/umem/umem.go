@@ -63,6 +63,13 @@ func (u *UMEM) TenderSleeps() bool {
 	return atomic.LoadUint32(&u.header.TenderSleeps) != 0 && atomic.SwapUint32(&u.header.TenderSleeps, 0) != 0
 }
 
+// Reclaim has all chunks back whose frames have been sent.
+func (u *UMEM) Reclaim() {
+	for _, p := range u.ports {
+		p.Reclaim()
+	}
+}
+
 // Frame is a part of a chunk; the zero Frame is none. It is its holder's until
 // it is sent or released.
 type Frame abi.UMEMDesc
@@ -96,6 +103,13 @@ func (u *UMEM) Alloc() (Frame, bool) {
 	offset := u.free[n-1]
 	u.free = u.free[:n-1]
 	return Frame(abi.NewUMEMDesc(offset, abi.UMEMChunkBytes)), true
+}
+
+// scarce says that there are fewer free chunks than a device wants to lend.
+func (u *UMEM) scarce() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.free) < cap(u.free)/8
 }
 
 // Release gives a frame's chunk back.
