@@ -36,10 +36,17 @@ type Options struct {
 	// NoNet leaves out the network device that programs which use package net
 	// get when nothing declares devices.
 	NoNet bool
+	// Root is a folder that becomes the image's file system, read-only as far
+	// as the image is concerned; "" is none. Times of its files are kept with
+	// RootTimes only, so that equal files make equal images.
+	Root      string
+	RootTimes bool
 	// Tests, if not nil, is the package whose test binary becomes the image;
 	// Package is not used then, manifests of packages are not read, and Output
-	// must be given.
+	// must be given. Tests find the package's folder where it is on the host,
+	// and Files, which are paths of the host.
 	Tests *TestPackage
+	Files []string
 	// Tags are additional build tags.
 	Tags []string
 	// Debug, if not "", is where to keep the linked ELF file with its symbols
@@ -218,6 +225,7 @@ func (b *builder) build(ctx context.Context, name string, spec image.Spec) (*Res
 	verb := []string{"build"}
 	if b.opts.Tests != nil {
 		verb = []string{"test", "-c"}
+		ldflags += fmt.Sprintf(" -X runtime.defaultGOROOT=%s -X testing.tenderDirectory=%s", b.tool.Root, b.opts.Tests.Dir)
 	}
 	args := b.with(append(verb, "-buildvcs=false", "-buildmode=exe", "-ldflags="+ldflags, "-o", linked)...)
 	var stderr bytes.Buffer
@@ -227,7 +235,11 @@ func (b *builder) build(ctx context.Context, name string, spec image.Spec) (*Res
 	if b.opts.Stderr != nil {
 		b.opts.Stderr.Write(stderr.Bytes())
 	}
-	if err := readLinked(linked, &spec); err != nil {
+	archive, err := readLinked(linked, &spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.embed(&spec, archive); err != nil {
 		return nil, err
 	}
 	size, err := writeImage(b.opts.Output, &spec)

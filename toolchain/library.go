@@ -23,9 +23,26 @@ type library map[string][]byte
 // hook makes package runtime depend on the kernel.
 const hook = "package runtime\n\nimport _ \"" + kernelPath + "\"\n"
 
+// testHook lets test binaries begin in the folder of their package, as go test
+// does. The linker sets the variable.
+const testHook = `package testing
+
+import "os"
+
+var tenderDirectory string
+
+func init() {
+	if tenderDirectory != "" {
+		if err := os.Chdir(tenderDirectory); err != nil {
+			panic(err)
+		}
+	}
+}
+`
+
 // homeLibrary reads GOROOT, applies the patches and adds the kernel.
 func homeLibrary(goroot string, patches []patch) (library, error) {
-	l := library{"runtime/ztender.go": []byte(hook)}
+	l := library{"runtime/ztender.go": []byte(hook), "testing/ztender.go": []byte(testHook)}
 	if err := l.patch(goroot, patches); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"tender/abi"
 	"tender/image"
+	"tender/image/rootfs"
 )
 
 // textAddr is where the linker puts the first instruction: one page above the
@@ -18,20 +19,20 @@ import (
 const textAddr = abi.MinLoadAddr + abi.PageSize
 
 // readLinked fills in segments, entry and extension note from the linker's
-// output. The ELF header page, which the linker maps before the text, is left
-// out.
-func readLinked(path string, spec *image.Spec) error {
+// output, and returns the address of the kernel's variable about files. The ELF
+// header page, which the linker maps before the text, is left out.
+func readLinked(path string, spec *image.Spec) (archive uint64, err error) {
 	f, err := elf.Open(path)
 	if err != nil {
-		return fmt.Errorf("reading the linked program: %w", err)
+		return 0, fmt.Errorf("reading the linked program: %w", err)
 	}
 	defer f.Close()
 	symbols, err := f.Symbols()
 	if err != nil {
-		return fmt.Errorf("reading the linked program's symbols: %w", err)
+		return 0, fmt.Errorf("reading the linked program's symbols: %w", err)
 	}
 	if err := checkSyscalls(f, symbols); err != nil {
-		return err
+		return 0, err
 	}
 	kernel := kernelSymbols{symbols: symbols}
 	spec.Entry = f.Entry
@@ -46,8 +47,9 @@ func readLinked(path string, spec *image.Spec) error {
 		UMEM:             kernel.find("umemAddress").Value,
 	}
 	kernel.checkOrder()
+	archive = kernel.find(rootfs.Variable).Value
 	if kernel.err != nil {
-		return kernel.err
+		return 0, kernel.err
 	}
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
@@ -55,7 +57,7 @@ func readLinked(path string, spec *image.Spec) error {
 		}
 		data := make([]byte, p.Filesz)
 		if _, err := io.ReadFull(p.Open(), data); err != nil {
-			return fmt.Errorf("reading the linked program: %w", err)
+			return 0, fmt.Errorf("reading the linked program: %w", err)
 		}
 		seg := image.SegmentData{Vaddr: p.Vaddr, Memsz: p.Memsz, Align: abi.PageSize, Flags: p.Flags, Data: data}
 		if p.Vaddr < textAddr && p.Vaddr+p.Filesz > textAddr {
@@ -64,7 +66,7 @@ func readLinked(path string, spec *image.Spec) error {
 		}
 		spec.Segments = append(spec.Segments, seg)
 	}
-	return nil
+	return archive, nil
 }
 
 // kernelSymbols finds symbols of the guest kernel and keeps the first error.

@@ -25,9 +25,11 @@ PACKAGE is a folder, a .go file or an import path; it is the current folder if
 it is left out. Its module is not changed and need not know of tender.
 
 The devices of the image are those of manifest.json beside the package, in
-Solo5's form, and those of --net and --block, in the order given.`,
+Solo5's form, and those of --net and --block, in the order given. A program that
+uses package net and has neither gets one network device, net0.`,
 		Example: `  tender build ./appliances/hello
   tender build -o firewall.hvt --net outside --net inside ./appliances/firewall
+  tender build --root site ./appliances/web
   tender build --debug hello.elf ./appliances/hello   # symbols for a debugger`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -49,6 +51,9 @@ Solo5's form, and those of --net and --block, in the order given.`,
 	f.StringVar(&o.Manifest, "manifest", "", "take the devices from `FILE` (default: manifest.json beside the package)")
 	f.Var(deviceFlag{&o.Devices, abi.DeviceNet}, "net", "declare the network device `NAME`; may be repeated")
 	f.Var(deviceFlag{&o.Devices, abi.DeviceBlock}, "block", "declare the block device `NAME`; may be repeated")
+	f.BoolVar(&o.NoNet, "no-net", false, "declare no network device for a program that uses package net and has no other devices")
+	f.StringVar(&o.Root, "root", "", "make the folder `DIR` the program's file system; what it writes to it is gone when it ends")
+	f.BoolVar(&o.RootTimes, "root-times", false, "keep the times of the files of --root, so that builds differ when they do")
 	f.StringSliceVar(&o.Tags, "tags", nil, "build with these Go build `TAGS`, separated by commas")
 	f.StringVar(&o.Debug, "debug", "", "keep the linked program with its symbols as `FILE`")
 	return c

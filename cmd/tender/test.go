@@ -25,6 +25,7 @@ type testOptions struct {
 	tags      []string
 	memMB     int
 	nets      []string // TAPs
+	files     []string // paths that tests find, too
 	guestArgs []string // arguments before those of the test binary
 	parallel  int      // packages at a time
 	output    string   // where to leave the image, with compileOnly
@@ -47,7 +48,8 @@ func newTest(std stdio) *cobra.Command {
 PACKAGE is what go test takes: a folder, an import path, a pattern such as
 ./... or std; it is the package in the current folder if it is left out. Each
 test binary becomes an image and runs in a guest of its own, under hvt or spt.
-The report is that of go test, and flags may be written its way, with one dash.
+Tests find a copy of the package's folder where it is on the host, and begin in
+it; so they find the folders testdata above it, up to the module's. The report is that of go test, and flags may be written its way, with one dash.
 The exit status is 1 if a test or a build fails.
 
 Words after --args go to the test binary.`,
@@ -72,6 +74,7 @@ Words after --args go to the test binary.`,
 	f.StringArrayVar(&o.nets, "net", nil, "give the guest a network device on the interface `TAP`; may be repeated")
 	f.StringArrayVar(&o.guestArgs, "guest", nil, "give the guest the `ARGUMENT` before those of the test binary; may be repeated")
 	f.IntVarP(&o.parallel, "parallel-packages", "p", 0, "build and test `N` packages at a time (default: one per CPU, and 1 with --net)")
+	f.StringArrayVar(&o.files, "file", nil, "let tests find the file or folder `PATH`, too; may be repeated")
 	f.StringSliceVar(&o.tags, "tags", nil, "build with these Go build `TAGS`, separated by commas")
 	f.BoolVarP(&o.compileOnly, "compile", "c", false, "make the image of one package, PACKAGE.test.hvt or .spt, and do not run it")
 	f.StringVarP(&o.output, "output", "o", "", "with -c, write the image to `FILE`")
@@ -257,7 +260,7 @@ func (o *testOptions) compile(ctx context.Context, pkgs []*toolchain.TestPackage
 
 // build is how the image of a package's tests is built.
 func (o *testOptions) build(pkg *toolchain.TestPackage, output string) toolchain.Options {
-	options := toolchain.Options{Tests: pkg, Target: o.target, Tags: o.tags, Output: output}
+	options := toolchain.Options{Tests: pkg, Target: o.target, Tags: o.tags, Output: output, Files: o.files}
 	for i := range o.nets {
 		options.Devices = append(options.Devices, image.Device{Name: fmt.Sprintf("net%d", i), Type: abi.DeviceNet})
 	}
