@@ -116,6 +116,9 @@ type mmsghdr struct {
 // to the next call.
 func (t *Table) messages(fd int, p unsafe.Pointer, count uintptr, flags int, send bool) (int, syscall.Errno) {
 	const waitForOne = 0x10000
+	if !t.Is(fd) {
+		return 0, syscall.EBADF
+	}
 	if count != 0 && p == nil {
 		return 0, syscall.EFAULT
 	}
