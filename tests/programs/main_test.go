@@ -25,7 +25,7 @@ import (
 )
 
 // under is where programs run.
-var under = flag.String("under", "linux", "run the programs as linux processes, under hvt, under spt: any of them, with commas")
+var under = flag.String("under", "linux,hvt,spt", "run the programs as linux processes, under hvt, under spt: any of them, with commas")
 
 // scratch is the folder of what is built here.
 var scratch string
