@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"tender/guest/net/balance"
 	"tender/guest/net/engine"
 	"tender/guest/net/journal"
 	"tender/guest/net/packet"
@@ -37,6 +38,7 @@ type Appliance struct {
 	timers         []timer
 	sender         sender
 	askers         []*asker
+	balancers      []*balance.Balancer
 	// leases are the addresses of interfaces that are not Static, by their
 	// place in Program.Ifaces.
 	leases map[int]lease
@@ -56,7 +58,13 @@ func New(p *Program, devices []Device, poller Poller, out io.Writer) (*Appliance
 	if err != nil {
 		return nil, err
 	}
+	if c.Balancers, err = a.newBalancers(); err != nil {
+		return nil, err
+	}
 	if a.engine, err = engine.New(c); err != nil {
+		return nil, err
+	}
+	if err := a.checkServers(); err != nil {
 		return nil, err
 	}
 	longest := 0

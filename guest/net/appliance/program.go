@@ -3,6 +3,7 @@ package appliance
 import (
 	"time"
 
+	"tender/guest/net/balance"
 	"tender/guest/net/flow"
 	"tender/guest/net/journal"
 	"tender/guest/net/packet"
@@ -146,16 +147,13 @@ type Balancer struct {
 	ClientIface int
 	Port        uint16
 	// SessionLimit is how many connections there can be at once, and
-	// WaitQueueLimit how many more may wait for a place; 0 is 1000.
+	// WaitQueueLimit how many more may wait for a place, or for a server that
+	// is up: their first segment is kept until there is. 0 is 1000.
 	SessionLimit, WaitQueueLimit int
-	// Servers are reached through ServerIface and connected to from its
-	// address. They are of one family, which is that of the clients too.
+	// Servers are of one family, which is that of the clients too. They are
+	// connected to through the interface that their route leads to, from its
+	// address; New refuses servers whose route does not lead to ServerIface
+	// if that is Static.
 	ServerIface int
-	Servers     []Server
-}
-
-// Server is one of a balancer's servers.
-type Server struct {
-	Address wire.Addr
-	Port    uint16
+	Servers     []balance.Server
 }

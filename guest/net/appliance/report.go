@@ -23,6 +23,8 @@ func (a *Appliance) print(t *timer, now time.Time) {
 			memory(&b)
 		case CPU:
 			cpu(&b)
+		case LB:
+			a.sessions(&b)
 		case Timers:
 			for i := range a.timers {
 				fmt.Fprintf(&b, "timer %d: interval %v fired %d\n", i+1, a.timers[i].Interval, a.timers[i].fired)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"tender/guest/net/balance"
 	"tender/guest/net/flow"
 	"tender/guest/net/packet"
 	"tender/guest/net/route"
@@ -74,6 +75,8 @@ type Config struct {
 	Forward packet.Chain
 	// Services take datagrams to the engine's own addresses, in this order.
 	Services []Service
+	// Balancers share TCP connections to our addresses between servers.
+	Balancers []*balance.Balancer
 	// Flows is the size of the flow table, Timeouts, StatelessTCP and Ports
 	// are those of flow.Config.
 	Flows        int

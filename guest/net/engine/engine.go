@@ -23,6 +23,7 @@ type Engine struct {
 	fragments *flow.Fragments
 	forward   packet.Chain
 	errors    errorLimit
+	balancers []*balancer
 	// nowNanos is the time of the call under way.
 	nowNanos int64
 	// packet and own are the datagram being handled and the one being said;
@@ -63,6 +64,9 @@ func New(c Config) (*Engine, error) {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	e.fragments = flow.NewFragments(c.Fragments)
+	if err := e.addBalancers(c.Balancers); err != nil {
+		return nil, err
+	}
 	e.errors = newErrorLimit(c.ICMPErrorsPerSecond)
 	longest := 0
 	for _, n := range c.Interfaces {
@@ -105,6 +109,9 @@ func (e *Engine) Input(iface int, frame []byte, nowNanos int64) {
 	n.counters.RxFrames++
 	n.counters.RxBytes += size
 	n.settle(fate)
+	if len(e.balancers) > 0 {
+		e.release()
+	}
 }
 
 // untag returns the interface that a frame is for, and the frame without its
@@ -142,6 +149,7 @@ func (e *Engine) Tick(nowNanos int64) {
 		e.ifaces[i].neighbours.Tick(nowNanos)
 	}
 	e.flows.Expire(nowNanos, some)
+	e.tickBalancers()
 }
 
 // Deadline is when Tick has to be called next, or Never.
@@ -149,6 +157,9 @@ func (e *Engine) Deadline() int64 {
 	deadline := Never
 	for i := range e.ifaces {
 		deadline = min(deadline, e.ifaces[i].neighbours.Deadline())
+	}
+	for _, b := range e.balancers {
+		deadline = min(deadline, b.Deadline())
 	}
 	return deadline
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // one returns the only frame of a list.
-func one(t *testing.T, what string, frames [][]byte) wire.Ethernet {
+func one(t testing.TB, what string, frames [][]byte) wire.Ethernet {
 	t.Helper()
 	if len(frames) != 1 {
 		t.Fatalf("%s: %d frames, want 1", what, len(frames))
@@ -17,7 +17,7 @@ func one(t *testing.T, what string, frames [][]byte) wire.Ethernet {
 	return frames[0]
 }
 
-func none(t *testing.T, what string, frames [][]byte) {
+func none(t testing.TB, what string, frames [][]byte) {
 	t.Helper()
 	if len(frames) != 0 {
 		t.Fatalf("%s: %d frames, want none: % x", what, len(frames), frames)

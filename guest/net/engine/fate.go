@@ -67,11 +67,12 @@ const (
 	DropFragmentOrphan
 	// DropInvalid belongs to no flow and cannot begin one.
 	DropInvalid
-	// DropPrerouting, DropInput, DropForward and DropPostrouting are verdicts
-	// of the chains.
+	// DropPrerouting, DropInput, DropForward, DropOutput and DropPostrouting
+	// are verdicts of the chains.
 	DropPrerouting
 	DropInput
 	DropForward
+	DropOutput
 	DropPostrouting
 	// DropNoService is to us, but nothing here takes it.
 	DropNoService
@@ -84,6 +85,13 @@ const (
 	// DropFlowsFull would begin a flow, and the table is full or a translation
 	// found no port.
 	DropFlowsFull
+	// DropBalancerWaits is a connection to a balancer that waits already, and
+	// is asked for again; DropBalancerFull found no place to wait, or waited
+	// in vain; DropBalancerRefused is a server's refusal, after which the client
+	// gets another server.
+	DropBalancerWaits
+	DropBalancerFull
+	DropBalancerRefused
 	// DropNeighbour has a next hop that does not answer.
 	DropNeighbour
 	// DropNeighbourQueue found no place to wait for its next hop.
@@ -112,9 +120,11 @@ var fateNames = [Fates]string{
 	DropBroadcast: "broadcast", DropMartian: "martian", DropScope: "scope", DropSpoofed: "spoofed",
 	DropTransport: "transport", DropTransportChecksum: "transport_checksum",
 	DropFragment: "fragment", DropFragmentOrphan: "fragment_orphan", DropInvalid: "invalid",
-	DropPrerouting: "prerouting", DropInput: "input", DropForward: "policy", DropPostrouting: "postrouting",
+	DropPrerouting: "prerouting", DropInput: "input", DropForward: "policy", DropOutput: "output", DropPostrouting: "postrouting",
 	DropNoService: "no_service", DropNoRoute: "no_route", DropTTL: "ttl", DropTooBig: "too_big",
-	DropFlowsFull: "flows_full", DropNeighbour: "neighbour", DropNeighbourQueue: "neighbour_queue", DropPort: "port",
+	DropFlowsFull:     "flows_full",
+	DropBalancerWaits: "balancer_waits", DropBalancerFull: "balancer_full", DropBalancerRefused: "balancer_refused",
+	DropNeighbour: "neighbour", DropNeighbourQueue: "neighbour_queue", DropPort: "port",
 }
 
 // String is a stable name of lower-case letters and underscores.

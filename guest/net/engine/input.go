@@ -125,6 +125,11 @@ func (e *Engine) datagram(n *iface, to way) Fate {
 	if n.Prerouting != nil && n.Prerouting(p) == packet.Drop {
 		return DropPrerouting
 	}
+	if len(e.balancers) > 0 {
+		if fate, taken := e.balance(n, p, to, match); taken {
+			return fate
+		}
+	}
 	if p.Known {
 		p.TranslateDst()
 		if p.State == packet.Related {

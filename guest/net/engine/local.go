@@ -27,6 +27,12 @@ func (e *Engine) local(n *iface, p *packet.Packet, match flow.Match) Fate {
 		e.answerEcho(n, p)
 		return Echo
 	}
+	if len(e.balancers) > 0 && p.TCP != nil && p.Known {
+		e.flows.Commit(p, match, 0, e.nowNanos)
+		if e.checked(p) {
+			return Delivered
+		}
+	}
 	for _, s := range e.config.Services {
 		if s.Deliver(p, e.nowNanos) {
 			if !e.flows.Commit(p, match, 0, e.nowNanos) {
@@ -188,4 +194,10 @@ func (e *Engine) Broadcast(iface int, frame []byte, nowNanos int64) {
 	n := &e.ifaces[iface]
 	wire.Ethernet(frame).SetHeader(wire.BroadcastMAC, n.MAC, typeOf(frame))
 	n.write(frame, &n.counters.TxOwn)
+}
+
+// WayTo returns the interface that leads to an address, if one does.
+func (e *Engine) WayTo(dst wire.Addr) (iface int, ok bool) {
+	to := e.way(dst)
+	return to.iface, to.leads()
 }
