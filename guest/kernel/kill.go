@@ -92,7 +92,8 @@ func sysTgkill(tid, sig uintptr) int64 {
 }
 
 // deliverSignals makes the current thread continue in the handlers of the
-// signals that wait for it, the last one first.
+// signals that wait for it, the last one first. SIGPROF comes before all others:
+// it samples where the program was, not what another handler makes of that.
 func deliverSignals() {
 	t := self()
 	for {
@@ -101,6 +102,9 @@ func deliverSignals() {
 			return
 		}
 		sig := uintptr(1)
+		if waiting&signalBit(sigPROF) != 0 {
+			sig = sigPROF
+		}
 		for waiting&signalBit(sig) == 0 {
 			sig++
 		}

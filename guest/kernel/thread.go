@@ -40,6 +40,7 @@ const maxThreads = 10000
 var (
 	firstThread thread
 	allThreads  uintptr // *thread
+	freeThreads uintptr // *thread, those of them that have ended
 	nextTID     int32
 	threadCount int
 	runHead     uintptr // *thread, oldest runnable
@@ -53,7 +54,7 @@ func threadInit() {
 	t.state, t.tid, t.deadline, t.altFlags = threadRunnable, 1, never, ssDisable
 	t.save = align64(addrOf(&firstSave))
 	allThreads, current = addrOf(t), addrOf(t)
-	nextTID, threadCount, nextWake = 2, 1, never
+	nextTID, threadCount, nextWake, freeThreads = 2, 1, never, 0
 }
 
 func self() *thread { return at[thread](current) }
@@ -63,12 +64,9 @@ func newThread() *thread {
 	if threadCount >= maxThreads {
 		return nil
 	}
-	for a := allThreads; a != 0; {
-		t := at[thread](a)
-		if t.state == threadFree {
-			return t
-		}
-		a = t.all
+	if t := at[thread](freeThreads); t != nil {
+		freeThreads = t.next
+		return t
 	}
 	page := pages.alloc(0, pageSize, pageMapped)
 	if page == 0 {
@@ -207,7 +205,9 @@ func idle() {
 }
 
 func exitThread() {
-	self().state = threadFree
+	t := self()
+	t.state, t.next = threadFree, freeThreads
+	freeThreads = addrOf(t)
 	threadCount--
 }
 

@@ -31,7 +31,9 @@ func onTick() {
 func tick() {
 	if t := self(); profileLeft != 0 && t.state == threadRunnable {
 		if profileLeft -= abi.TickNanos; profileLeft <= 0 {
-			profileLeft = profileInterval
+			if profileLeft += profileInterval; profileLeft <= 0 {
+				profileLeft = min(profileInterval, 1) // every tick, or no more
+			}
 			t.signals |= signalBit(sigPROF)
 		}
 	}
