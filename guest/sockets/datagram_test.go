@@ -166,7 +166,7 @@ func packetInfo4(nic uint32, source string) []byte {
 }
 
 func packetInfo6(nic uint32, source string) []byte {
-	return binary.LittleEndian.AppendUint32(bytes.Clone(at("["+source+"]:0")[8:24]), nic)
+	return binary.LittleEndian.AppendUint32(bytes.Clone(at("[" + source + "]:0")[8:24]), nic)
 }
 
 func TestReceiveControl(t *testing.T) {
