@@ -90,7 +90,7 @@ func TestArchive(t *testing.T) {
 		t.Errorf("root: %s", s)
 	}
 	names, r := c.list("/")
-	want := map[string]uint8{".": 4, "..": 4, "bin": 4, "data": 8, "empty": 8, "etc": 4, "link": 10, "dev": 4, "tmp": 4, "base": 4}
+	want := map[string]uint8{".": 4, "..": 4, "bin": 4, "data": 8, "empty": 8, "etc": 4, "link": 10, "dev": 4, "proc": 4, "tmp": 4, "base": 4}
 	if r != 0 || fmt.Sprint(names) != fmt.Sprint(want) {
 		t.Errorf("root: %v, %d", names, r)
 	}

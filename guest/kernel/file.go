@@ -187,7 +187,7 @@ func sysRead(fd, buf, n uintptr) int64 {
 	if f == nil {
 		return eBADF
 	}
-	return f.orWait(f.read(buf, n))
+	return f.orWait(f.read(buf, min(n, maxTransfer)))
 }
 
 func sysWrite(fd, buf, n uintptr) int64 {
@@ -195,14 +195,17 @@ func sysWrite(fd, buf, n uintptr) int64 {
 	if f == nil {
 		return eBADF
 	}
-	return f.orWait(f.write(buf, n))
+	return f.orWait(f.write(buf, min(n, maxTransfer)))
 }
 
 // iovec is struct iovec.
 type iovec struct{ base, len uintptr }
 
-// maxVectors is IOV_MAX.
-const maxVectors = 1024
+const (
+	maxVectors = 1024 // IOV_MAX
+	// maxTransfer bounds one read or write in bytes, as Linux does.
+	maxTransfer = 1<<31 - pageSize
+)
 
 // sysVector is readv and writev. It ends at the first vector that was not
 // transferred whole. An array of one vector is the plain call.
@@ -216,8 +219,8 @@ func sysVector(write bool, fd, vectors, n uintptr) int64 {
 	}
 	done := int64(0)
 	for i := range n {
-		v := at[iovec](vectors + i*sizeOf[iovec]())
-		if v.len == 0 {
+		v := *at[iovec](vectors + i*sizeOf[iovec]())
+		if v.len = min(v.len, maxTransfer); v.len == 0 {
 			continue
 		}
 		var r int64

@@ -74,7 +74,7 @@ func sysTransfer(write bool, fd, buf, n, offset uintptr) int64 {
 	if f == nil {
 		return eBADF
 	}
-	return f.transfer(write, buf, n, int64(offset))
+	return f.transfer(write, buf, min(n, maxTransfer), int64(offset))
 }
 
 // sysTransferVector is preadv and pwritev.
@@ -88,7 +88,8 @@ func sysTransferVector(write bool, fd, vectors, n, offset uintptr) int64 {
 	}
 	done := int64(0)
 	for i := range n {
-		v := at[iovec](vectors + i*sizeOf[iovec]())
+		v := *at[iovec](vectors + i*sizeOf[iovec]())
+		v.len = min(v.len, maxTransfer)
 		r := f.transfer(write, v.base, v.len, int64(offset)+done)
 		if r < 0 && done == 0 {
 			return r
@@ -101,6 +102,17 @@ func sysTransferVector(write bool, fd, vectors, n, offset uintptr) int64 {
 		}
 	}
 	return done
+}
+
+// sysTransferVector2 is preadv2 and pwritev2, without flags.
+func sysTransferVector2(write bool, fd, vectors, n, offset, flags uintptr) int64 {
+	switch {
+	case flags != 0:
+		return eOPNOTSUPP
+	case offset == ^uintptr(0):
+		return sysVector(write, fd, vectors, n)
+	}
+	return sysTransferVector(write, fd, vectors, n, offset)
 }
 
 func sysLseek(fd uintptr, offset int64, whence uintptr) int64 {

@@ -259,6 +259,8 @@ func dispatch(t *thread) int64 {
 		return sysRename(a, b, c, d, e)
 	case 318: // getrandom
 		return sysGetrandom(a, b)
+	case 327, 328: // preadv2, pwritev2
+		return sysTransferVector2(t.ax == 328, a, b, c, d, uintptr(t.r9))
 	case 436: // close_range
 		return sysCloseRange(a, b, c)
 	case 439: // faccessat2

@@ -54,13 +54,26 @@ func makeTree() bool {
 		dev.ensure("stdout", modeChar|0o600, specialConsole)
 		dev.ensure("stderr", modeChar|0o600, specialConsole)
 	}
+	if proc := root.ensure("proc", modeDir|0o555, 0); proc != nil {
+		if self := proc.ensure("self", modeDir|0o555, 0); self != nil {
+			self.ensure("exe", modeLink|0o777, 0)
+		}
+	}
 	root.ensure("tmp", modeDir|0o1777, 0)
 	root.ensure("etc", modeDir|0o755, 0)
 	return true
 }
 
+// programPath is where /proc/self/exe leads: os.Executable.
+var programPath [256]byte
+
+func setProgramPath() int64 {
+	programPath[0] = '/'
+	return int64(1 + copy(programPath[1:], Program))
+}
+
 // ensure gives the directory a file unless it has that name; it returns the
-// node if it is a directory.
+// node if it is a directory. A link leads to programPath.
 func (dir *node) ensure(name string, mode uint32, device uint64) *node {
 	if dir.load() != 0 {
 		return nil
@@ -77,6 +90,9 @@ func (dir *node) ensure(name string, mode uint32, device uint64) *node {
 		return nil
 	}
 	n.device = device
+	if n.isLink() {
+		n.packed, n.size = addrOf(&programPath), setProgramPath()
+	}
 	if dir.insert(b, n, true) != 0 {
 		n.links = 0
 		n.drop()

@@ -217,6 +217,7 @@ func temporary() {
 	for name := range seen {
 		do(os.Remove(name))
 	}
+	check(must(os.Executable()) == "/files", "executable %q", must(os.Executable()))
 	check(must(os.Hostname()) == "files", "host name %q", must(os.Hostname()))
 }
 
