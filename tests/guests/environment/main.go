@@ -1,5 +1,5 @@
-// Environment asks for what a unikernel does not have: files, a network,
-// other processes. It gets errors, and never hangs.
+// Environment asks for what a unikernel does not have: files of the host, other
+// processes, a second CPU. It gets errors, and never hangs.
 package main
 
 import (
@@ -29,27 +29,17 @@ func main() {
 	if n := runtime.NumCPU(); n != 1 {
 		log.Fatalf("NumCPU %d", n)
 	}
-	for _, name := range []string{"/etc/hosts", "/etc/localtime", "/proc/self/exe", "relative", "/dev/net/nothing", "/dev/null", "/"} {
+	for _, name := range []string{"/etc/hosts", "/etc/localtime", "/proc/cpuinfo", "/sys/class/net", "relative", "/dev/net/nothing", "/dev/mem"} {
 		_, err := os.Open(name)
 		want("open "+name, err, fs.ErrNotExist)
 		_, err = os.Stat(name)
 		want("stat "+name, err, fs.ErrNotExist)
-		_, err = os.ReadFile(name)
-		want("read "+name, err, fs.ErrNotExist)
-		want("create "+name, os.WriteFile(name, []byte("x"), 0o600), nil)
 		_, err = os.ReadDir(name)
-		want("list "+name, err, nil)
-		want("remove "+name, os.Remove(name), nil)
-		want("mkdir "+name, os.Mkdir(name, 0o700), nil)
+		want("list "+name, err, fs.ErrNotExist)
+		want("remove "+name, os.Remove(name), fs.ErrNotExist)
 	}
-	_, err := os.CreateTemp("", "x")
-	want("temporary file", err, nil)
-	_, _, err = os.Pipe()
-	want("pipe", err, nil)
 	want("run", exec.Command("/bin/true").Run(), nil)
-	want("chdir", os.Chdir("/tmp"), nil)
-	want("rename", os.Rename("a", "b"), nil)
-	_, err = os.StartProcess("/bin/true", nil, &os.ProcAttr{})
+	_, err := os.StartProcess("/bin/true", nil, &os.ProcAttr{})
 	want("process", err, nil)
 
 	// These may answer or fail; they return.
