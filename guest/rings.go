@@ -82,11 +82,10 @@ func (r *rings) read(p []byte) (n int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.pending) == 0 {
-		got := r.port.Receive(r.batch[:])
-		if r.pending = r.batch[:got]; got == 0 {
+		r.pending = r.batch[:r.port.Receive(r.batch[:])]
+		if r.kick(); len(r.pending) == 0 {
 			return 0, false
 		}
-		r.kick()
 	}
 	f := r.pending[0]
 	r.pending = r.pending[1:]

@@ -24,12 +24,14 @@ func wanted() uint64 {
 	return set &^ deviceReady
 }
 
-// readySet is what of a set is ready. Of devices with rings that is seen at once.
+// readySet is what of a set is ready. Of devices with rings that is seen at
+// once; but only pollDevices makes them known as ready, since it tells all who
+// wait for them.
 func readySet(set uint64) uint64 {
-	if rings := set & umemHandles; rings != 0 {
-		deviceReady = deviceReady&^rings | umemReady(rings)
-	}
-	return deviceReady & set
+	rings := set & umemHandles
+	ready := umemReady(rings)
+	deviceReady &^= rings &^ ready
+	return deviceReady&set | ready
 }
 
 // pollDevices asks the tender, sleeping for at most timeout nanoseconds.
