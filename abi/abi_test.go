@@ -22,6 +22,7 @@ func TestLayout(t *testing.T) {
 		{"UMEMHeader", unsafe.Sizeof(UMEMHeader{}), 192},
 		{"UMEMHeader.ChunksOffset", unsafe.Offsetof(UMEMHeader{}.ChunksOffset), 24},
 		{"UMEMHeader.DoorbellFD", unsafe.Offsetof(UMEMHeader{}.DoorbellFD), 32},
+		{"UMEMHeader.Gone", unsafe.Offsetof(UMEMHeader{}.Gone), 40},
 		{"UMEMHeader.TenderSleeps", unsafe.Offsetof(UMEMHeader{}.TenderSleeps), 64},
 		{"UMEMHeader.GuestSleeps", unsafe.Offsetof(UMEMHeader{}.GuestSleeps), 128},
 		{"UMEMPort", unsafe.Sizeof(UMEMPort{}), 40},

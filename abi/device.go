@@ -74,7 +74,8 @@ type DeviceName struct {
 // UMEMArea is where the UMEM is; Bytes is 0 if there is none. With a UMEM, a
 // read of a network device gives the u64 1 when its receive ring holds frames,
 // or when there are chunks to have back that the tender needs to receive more,
-// and EAGAIN otherwise; frames cannot be written.
+// and EAGAIN otherwise; it gives EIO once the device has failed. Frames cannot be
+// written.
 type UMEMArea struct{ Address, Bytes uint64 }
 
 // SocketCall is a system call that is handed up: 64 bytes.

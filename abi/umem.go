@@ -55,7 +55,11 @@ type UMEMHeader struct {
 	ChunksOffset uint64
 	// DoorbellFD is the eventfd by which an spt guest wakes the tender.
 	DoorbellFD int32
-	_          [28]byte
+	_          uint32
+	// Gone is the set of handles whose devices have failed for good. The tender
+	// adds to it, and wakes the guest.
+	Gone uint64
+	_    [16]byte
 	// TenderSleeps and GuestSleeps have a cache line each.
 	TenderSleeps uint32
 	_            [60]byte

@@ -26,8 +26,10 @@ type Counters struct {
 type port struct {
 	dev      netback.Device
 	fd       int
+	handle   int
 	counters Counters
 	gone     bool // the host's end of the device does not exist any more
+	told     bool // the guest knows
 
 	fill, receive, transmit, completion ring
 
@@ -49,7 +51,7 @@ func newPort(u *UMEM, i int, dev netback.Device) *port {
 		return newRing(u.memory, u.layout.ring(i, kind), u.layout.slots, producer)
 	}
 	return &port{
-		dev: dev, fd: dev.FD(), batch: 1,
+		dev: dev, fd: dev.FD(), handle: u.handles[i], batch: 1,
 		fill: r(0, false), receive: r(1, true), transmit: r(2, false), completion: r(3, true),
 	}
 }
@@ -156,6 +158,16 @@ func (p *port) notRead(errno int32) {
 	default:
 		p.counters.NotReceived.Add(1)
 	}
+}
+
+// tellGone tells the guest, once, that the device is gone.
+func (p *port) tellGone(u *UMEM) (told bool) {
+	if !p.gone || p.told {
+		return false
+	}
+	p.told = true
+	u.setGone(p.handle)
+	return true
 }
 
 // canReceive says that a frame from the host could be given to the guest.

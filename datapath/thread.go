@@ -136,6 +136,9 @@ func (t *Thread) round() (moved bool, err error) {
 		if p.finish() {
 			moved = true
 		}
+		if p.tellGone(t.umem) {
+			moved = true
+		}
 	}
 	return moved, nil
 }

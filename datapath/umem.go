@@ -12,6 +12,8 @@ type UMEM struct {
 	memory []byte
 	header *abi.UMEMHeader
 	layout Layout
+	// handles of the devices, in their order.
+	handles []int
 }
 
 // BreachError is a guest that broke the rules of the rings.
@@ -30,7 +32,7 @@ func NewUMEM(memory []byte, l Layout, handles []int) (*UMEM, error) {
 	if uint64(len(memory)) < l.Bytes() || len(handles) != l.ports {
 		return nil, fmt.Errorf("a UMEM of %d bytes for %d devices does not fit %d bytes for %d", l.Bytes(), l.ports, len(memory), len(handles))
 	}
-	u := &UMEM{memory: memory[:l.Bytes()], header: at[abi.UMEMHeader](memory, 0), layout: l}
+	u := &UMEM{memory: memory[:l.Bytes()], header: at[abi.UMEMHeader](memory, 0), layout: l, handles: handles}
 	*u.header = abi.UMEMHeader{
 		Version: abi.UMEMVersion, Ports: uint32(l.ports), Bytes: l.Bytes(),
 		Chunks: l.chunks, ChunksOffset: l.first, DoorbellFD: -1,
@@ -60,6 +62,9 @@ func (u *UMEM) bytes(d abi.UMEMDesc) []byte {
 func (u *UMEM) guestWaits() bool {
 	return atomic.LoadUint32(&u.header.GuestSleeps) != 0 && atomic.SwapUint32(&u.header.GuestSleeps, 0) != 0
 }
+
+// setGone tells the guest that a device has failed.
+func (u *UMEM) setGone(handle int) { atomic.OrUint64(&u.header.Gone, 1<<handle) }
 
 // sleeps tells the guest whether to ring.
 func (u *UMEM) sleeps(yes bool) {

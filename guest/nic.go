@@ -70,8 +70,10 @@ func (n *NIC) ReadFrame(p []byte) (int, error) {
 // frame now.
 func (n *NIC) TryReadFrame(p []byte) (size int, ok bool, err error) {
 	if n.rings != nil {
-		size, ok = n.rings.read(p)
-		return size, ok, nil
+		if size, ok = n.rings.read(p); !ok {
+			err = n.rings.gone()
+		}
+		return size, ok, err
 	}
 	size, err = syscall.Read(n.fd, p)
 	switch err {

@@ -77,6 +77,14 @@ func (r *rings) kick() error {
 	return nil
 }
 
+// gone is an error once the device has failed.
+func (r *rings) gone() error {
+	if r.umem.Gone(r.port.Handle) {
+		return fmt.Errorf("the network device has failed: %w", syscall.EIO)
+	}
+	return nil
+}
+
 // read takes the next frame, of which it copies what fits.
 func (r *rings) read(p []byte) (n int, ok bool) {
 	r.mu.Lock()
@@ -99,6 +107,9 @@ func (r *rings) read(p []byte) (n int, ok bool) {
 func (r *rings) write(p []byte) error {
 	if len(p) > abi.UMEMChunkBytes {
 		return fmt.Errorf("sending a frame of %d bytes: %w", len(p), syscall.EMSGSIZE)
+	}
+	if err := r.gone(); err != nil {
+		return err
 	}
 	f, ok := r.umem.Alloc()
 	if !ok {

@@ -35,12 +35,13 @@ func umemInit() {
 	}
 }
 
-// umemReady is the set of devices of a set that have frames to receive, or need
-// chunks that the program can have back.
+// umemReady is the set of devices of a set that have frames to receive, need
+// chunks that the program can have back, or have failed.
 func umemReady(set uint64) (ready uint64) {
 	if umemAddress == 0 || set&umemHandles == 0 {
 		return 0
 	}
+	ready = set & umemHandles & atomic.LoadUint64(&umemHeader().Gone)
 	back := false
 	ports := uintptr(umemHeader().Ports)
 	for i := range ports {
@@ -101,6 +102,9 @@ func (f *file) readUMEM(buf, n uintptr) int64 {
 	}
 	if readySet(f.count) == 0 {
 		return eAGAIN
+	}
+	if f.count&umemHeader().Gone != 0 {
+		return eIO
 	}
 	*at[uint64](buf) = 1
 	return 8

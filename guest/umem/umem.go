@@ -70,6 +70,11 @@ func (u *UMEM) Reclaim() {
 	}
 }
 
+// Gone says that the device with a handle has failed for good.
+func (u *UMEM) Gone(handle uint32) bool {
+	return atomic.LoadUint64(&u.header.Gone)>>(handle&63)&1 != 0
+}
+
 // Frame is a part of a chunk; the zero Frame is none. It is its holder's until
 // it is sent or released.
 type Frame abi.UMEMDesc
