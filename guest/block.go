@@ -1,7 +1,7 @@
 package guest
 
 import (
-	"os"
+	"io"
 
 	"tender/abi"
 )
@@ -9,18 +9,19 @@ import (
 // Block is a block device of the manifest. Its methods may be called by
 // several goroutines.
 type Block struct {
-	file *os.File
+	file blockFile
 	info abi.BlockInfo
 }
 
 // OpenBlock opens the block device with this name in the manifest, with the
 // errors of OpenNIC.
-func OpenBlock(name string) (*Block, error) {
-	f, info, err := openDevice(abi.BlockPath, "block", name)
-	if err != nil {
-		return nil, err
-	}
-	return &Block{file: f, info: blockInfo(&info)}, nil
+func OpenBlock(name string) (*Block, error) { return openBlock(name) }
+
+// blockFile is what stores blocks, with the errors of Block.
+type blockFile interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
 }
 
 // CapacityBytes is the size of the device.

@@ -5,8 +5,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-
-	"tender/abi"
 )
 
 // NIC is a network device of the manifest. Its methods may be called by
@@ -23,19 +21,7 @@ type NIC struct {
 
 // OpenNIC opens the network device with this name in the manifest. The error
 // wraps fs.ErrNotExist if there is none, and EBUSY if it is open already.
-func OpenNIC(name string) (*NIC, error) {
-	f, info, err := openDevice(abi.NetPath, "network", name)
-	if err != nil {
-		return nil, err
-	}
-	i := netInfo(&info)
-	n := &NIC{name: name, file: f, fd: int(f.Fd()), handle: info.Handle, mac: i.MAC, mtu: int(i.MTU)}
-	if n.rings, err = openRings(n.fd, uint32(info.Handle)); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("network device %q: %w", name, err)
-	}
-	return n, nil
-}
+func OpenNIC(name string) (*NIC, error) { return openNIC(name) }
 
 // Name is the device's name in the manifest.
 func (n *NIC) Name() string { return n.name }
@@ -91,7 +77,7 @@ func (n *NIC) WriteFrame(p []byte) error {
 	if n.rings != nil {
 		return n.rings.write(p)
 	}
-	if _, err := syscall.Write(n.fd, p); err != nil {
+	if _, err := syscall.Write(n.fd, p); err != nil && !noRoom(err) {
 		return fmt.Errorf("writing %d bytes to network device %q: %w", len(p), n.name, err)
 	}
 	return nil

@@ -25,8 +25,13 @@ type Options struct {
 	// Target is what the image's ABI note says; 0 is abi.TargetHVT. Our own
 	// tender runs either image either way.
 	Target abi.Target
-	// Output is the path of the image; "" is the package's name and ".hvt" or
-	// ".spt" in the current directory.
+	// Process makes an ordinary Linux program instead of an image, with the
+	// devices of package guest taken from its environment: for debuggers,
+	// profilers and, with Race, the race detector. It has its symbols in it, and
+	// no Root.
+	Process, Race bool
+	// Output is the path of the image; "" is the package's name and ".hvt",
+	// ".spt" or, of a program, nothing in the current directory.
 	Output string
 	// Manifest is the path of the manifest; "" is manifest.json beside the
 	// package, if there is one.
@@ -74,6 +79,9 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if o.Package == "" {
 		o.Package = "."
 	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	version, err := abiVersion(&o.Target)
 	if err != nil {
 		return nil, err
@@ -107,11 +115,25 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	name := b.name(pkg)
+	if o.Process {
+		return b.buildProcess(ctx, name, devices)
+	}
 	if o.Output == "" {
 		o.Output = filepath.Join(o.Dir, name+"."+image.TargetName(o.Target))
 	}
 	spec := image.Spec{Target: o.Target, Version: version, Manifest: devices}
 	return b.build(ctx, name, spec)
+}
+
+// check refuses options that exclude each other.
+func (o *Options) check() error {
+	switch {
+	case o.Race && !o.Process:
+		return errors.New("the race detector is for Linux programs, not for images")
+	case o.Process && (o.Root != "" || o.Debug != "" || o.Tests != nil):
+		return errors.New("a Linux program has its symbols in it and finds its files where they are: no files, symbols or tests are made beside it")
+	}
+	return nil
 }
 
 // majorVersion is the last element of import paths of a module's later major

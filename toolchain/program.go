@@ -46,6 +46,9 @@ type listed struct {
 
 // prepare finds the main package and decides what it is linked with.
 func (b *builder) prepare(ctx context.Context) (*listed, error) {
+	if b.opts.Process {
+		return b.prepareProcess(ctx)
+	}
 	if err := b.home(ctx, false, false); err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func noLinks(library) (map[string]string, error) { return nil, nil }
 // lacksGuest says that the program needs guest packages that its module does
 // not provide: most do not, tender's own module does.
 func (b *builder) lacksGuest(ctx context.Context, pkgs []*listed) bool {
-	need := uses(pkgs, "net")
+	need := uses(pkgs, "net") && !b.opts.Process
 	for _, p := range pkgs {
 		need = need || strings.HasPrefix(p.ImportPath, "tender/") && p.Error != nil
 	}
@@ -242,8 +245,12 @@ func (b *builder) replace(file string, contents []byte) error {
 
 // with completes the arguments of go list and go build.
 func (b *builder) with(args ...string) []string {
-	tags := append(append([]string{}, imageTags...), b.opts.Tags...)
-	args = append(append(args, "-tags="+strings.Join(tags, ","), "-trimpath"), b.asmFlags()...)
+	if b.opts.Process {
+		args = append(args, "-tags="+strings.Join(b.opts.Tags, ","))
+	} else {
+		tags := append(append([]string{}, imageTags...), b.opts.Tags...)
+		args = append(append(args, "-tags="+strings.Join(tags, ","), "-trimpath"), b.asmFlags()...)
+	}
 	if b.overlay != nil {
 		args = append(args, "-overlay="+filepath.Join(b.tmp, "overlay.json"))
 	}

@@ -26,7 +26,12 @@ it is left out. Its module is not changed and need not know of tender.
 
 The devices of the image are those of manifest.json beside the package, in
 Solo5's form, and those of --net and --block, in the order given. A program that
-uses package net and has neither gets one network device, net0.`,
+uses package net and has neither gets one network device, net0.
+
+With --target=linux the same package becomes an ordinary Linux program, for
+debuggers, profilers and the race detector. Devices of package guest are then
+TAPs and files that the environment names: TENDER_NET=outside=tap0,inside=tap1
+and TENDER_BLOCK=data=disk.img. Package net is that of the host.`,
 		Example: `  tender build ./appliances/hello
   tender build -o firewall.hvt --net outside --net inside ./appliances/firewall
   tender build --root site ./appliances/web
@@ -47,7 +52,8 @@ uses package net and has neither gets one network device, net0.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.Output, "output", "o", "", "write the image to `FILE` (default: the package's name and .hvt or .spt)")
-	f.Var(targetFlag{&o.Target}, "target", "make an image for the tender `hvt` (default) or spt")
+	f.Var(buildTarget{targetFlag{&o.Target}, &o.Process}, "target", "make an image for the tender `hvt` (default) or spt, or a linux program")
+	f.BoolVar(&o.Race, "race", false, "with --target=linux, link the race detector (this needs a C compiler)")
 	f.StringVar(&o.Manifest, "manifest", "", "take the devices from `FILE` (default: manifest.json beside the package)")
 	f.Var(deviceFlag{&o.Devices, abi.DeviceNet}, "net", "declare the network device `NAME`; may be repeated")
 	f.Var(deviceFlag{&o.Devices, abi.DeviceBlock}, "block", "declare the block device `NAME`; may be repeated")
@@ -104,6 +110,49 @@ func (f targetFlag) Set(name string) error {
 	return nil
 }
 
+// buildTarget also knows linux, which is no tender.
+type buildTarget struct {
+	targetFlag
+	process *bool
+}
+
+// Set implements pflag.Value.
+func (f buildTarget) Set(name string) error {
+	if *f.process = name == "linux"; *f.process {
+		*f.target = 0
+		return nil
+	}
+	if f.targetFlag.Set(name) != nil {
+		return errors.New("the target is hvt, spt or linux")
+	}
+	return nil
+}
+
+// attachments is how a Linux program is told of its devices.
+func attachments(m image.Manifest) string {
+	var nets, blocks []string
+	for _, d := range m {
+		if d.Type == abi.DeviceNet {
+			nets = append(nets, d.Name+"=TAP")
+		} else {
+			blocks = append(blocks, d.Name+"=FILE")
+		}
+	}
+	text := ""
+	for _, v := range []struct {
+		name    string
+		devices []string
+	}{{"TENDER_NET", nets}, {"TENDER_BLOCK", blocks}} {
+		if len(v.devices) > 0 {
+			text += fmt.Sprintf("  %s=%s\n", v.name, strings.Join(v.devices, ","))
+		}
+	}
+	if text != "" {
+		text = "its devices are those that the environment attaches:\n" + text
+	}
+	return text
+}
+
 // build runs the toolchain; it returns the exit status.
 func build(o toolchain.Options, std stdio) int {
 	ctx, stop := withSignals()
@@ -122,7 +171,11 @@ func build(o toolchain.Options, std stdio) int {
 	case err != nil:
 		return std.failText("the build failed:", err)
 	}
-	return std.print(fmt.Sprintf("%s  %s  %.1f s\n", result.Output, sizeText(result.SizeBytes), time.Since(begun).Seconds()))
+	text := fmt.Sprintf("%s  %s  %.1f s\n", result.Output, sizeText(result.SizeBytes), time.Since(begun).Seconds())
+	if o.Process {
+		text += attachments(result.Manifest)
+	}
+	return std.print(text)
 }
 
 // sizeText is a size in the unit that suits it, decimal ones.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -82,6 +83,55 @@ func TestBuildErrors(t *testing.T) {
 	}
 	if now := listing(t, dir); now != before {
 		t.Errorf("files %s afterwards", now)
+	}
+}
+
+// The same program runs on Linux as it is, with devices from its environment.
+func TestBuildForLinux(t *testing.T) {
+	needGo(t)
+	dir := openDir(t)
+	const program = `package main
+
+import (
+	"fmt"
+
+	"tender/guest"
+)
+
+func main() {
+	b, err := guest.OpenBlock("data")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(b.CapacityBytes())
+}
+`
+	for name, text := range map[string]string{"go.mod": "module example.org/disk\n\ngo 1.26\n", "main.go": program, "disk.img": strings.Repeat("\x00", 2048)} {
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	cmd := tenderCommand(t, "build", "--target", "linux", "--block", "data", "--net", "outside")
+	cmd.Dir = dir
+	got := finish(t, cmd)
+	if got.status != 0 || got.err != "" || !strings.HasPrefix(got.out, "disk  ") || !strings.Contains(got.out, "\n  TENDER_NET=outside=TAP\n  TENDER_BLOCK=data=FILE\n") {
+		t.Fatalf("%+v", got)
+	}
+	run := exec.Command(filepath.Join(dir, "disk"))
+	run.Dir = dir
+	run.Env = append(os.Environ(), "TENDER_BLOCK=data=disk.img")
+	if got := finish(t, run); got != (outcome{0, "2048\n", ""}) {
+		t.Errorf("%+v", got)
+	}
+	for _, c := range []struct {
+		says string
+		args []string
+	}{
+		{"race detector", []string{"--race"}},
+		{"hvt, spt or linux", []string{"--target=windows"}},
+		{"no files", []string{"--target=linux", "--root", dir}},
+	} {
+		if got := command(append([]string{"build", dir}, c.args...)...); got.status != 1 || !oneLine(got.err) || !strings.Contains(got.err, c.says) {
+			t.Errorf("%q: %+v", c.args, got)
+		}
 	}
 }
 

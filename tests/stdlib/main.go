@@ -26,6 +26,7 @@ func main() {
 	s := suite{}
 	targets := flag.String("target", "hvt", "run the tests under these `TENDERS`: hvt, spt or hvt,spt")
 	flag.IntVar(&s.atOnce, "p", runtime.NumCPU(), "test `N` packages at a time")
+	flag.DurationVar(&s.limit, "timeout", 5*time.Minute, "end the tests of a package after this time")
 	flag.StringVar(&s.keep, "keep", "", "keep the output of each package in the `FOLDER`")
 	output := flag.String("o", "", "write the table to `FILE`")
 	flag.Usage = func() {
@@ -103,7 +104,8 @@ type suite struct {
 	tender     string
 	targets    []string
 	atOnce     int
-	keep       string // folder for outputs, "" for none
+	limit      time.Duration // of one package
+	keep       string        // folder for outputs, "" for none
 	exceptions exceptions
 }
 
@@ -145,11 +147,8 @@ func (s *suite) run(ctx context.Context, packages []string, report func(*result)
 	return results
 }
 
-// Limits of one package: most take seconds.
-const (
-	timeLimit = 5 * time.Minute
-	memoryMB  = "1024"
-)
+// memoryMB is what each guest gets.
+const memoryMB = "1024"
 
 // one tests a package under a target.
 func (s *suite) one(ctx context.Context, target, pkg string) *result {
@@ -162,7 +161,7 @@ func (s *suite) one(ctx context.Context, target, pkg string) *result {
 	if ctx.Err() != nil {
 		return r
 	}
-	args := []string{"test", "--target=" + target, "--mem=" + memoryMB, "-v=test2json", "-short", "-timeout=" + timeLimit.String()}
+	args := []string{"test", "--target=" + target, "--mem=" + memoryMB, "-v=test2json", "-short", "-timeout=" + s.limit.String()}
 	if skip := expected.skipPattern(); skip != "" {
 		args = append(args, "-skip="+skip)
 	}

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"tender/hvt"
 )
@@ -46,7 +47,7 @@ func TestSlice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := suite{tender: tender, targets: []string{target}, atOnce: runtime.NumCPU(), exceptions: all}
+			s := suite{tender: tender, targets: []string{target}, atOnce: runtime.NumCPU(), limit: 5 * time.Minute, exceptions: all}
 			s.run(t.Context(), slice[target], func(r *result) {
 				t.Log(r)
 				for _, problem := range r.problems {
