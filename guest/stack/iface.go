@@ -225,7 +225,14 @@ func (f *iface) settled() bool {
 	return !f.AcceptRAs || len(f.slaac()) > 0
 }
 
-// slaac lists the addresses of SLAAC that are in use.
+// staticIPv6 is the configured address, unless another host has it. The caller
+// holds net.mu.
+func (f *iface) staticIPv6() (netip.Prefix, bool) {
+	unique, checked := f.announced.unique[f.IPv6.Addr()]
+	return f.IPv6, f.IPv6.IsValid() && (unique || !checked)
+}
+
+// slaac lists the addresses of SLAAC that are in use. The caller holds net.mu.
 func (f *iface) slaac() (list []netip.Prefix) {
 	for _, p := range f.announced.addresses {
 		if f.announced.unique[p.Addr()] {
@@ -254,7 +261,9 @@ func (f *iface) routes() (list []route) {
 		link(f.lease.address)
 		list = append(list, f.lease.routes...)
 	}
-	link(f.IPv6)
+	if p, ok := f.staticIPv6(); ok {
+		link(p)
+	}
 	gateway(netip.IPv6Unspecified(), f.IPv6Gateway)
 	for _, p := range f.announced.prefixes {
 		link(p)

@@ -141,8 +141,8 @@ func (n *Net) hostsFile() []byte {
 		if f.lease != nil {
 			own = append(own, f.lease.address.Addr())
 		}
-		if f.IPv6.IsValid() {
-			own = append(own, f.IPv6.Addr())
+		if p, ok := f.staticIPv6(); ok {
+			own = append(own, p.Addr())
 		}
 		for _, p := range f.slaac() {
 			own = append(own, p.Addr())

@@ -113,7 +113,12 @@ func (n *Net) start() error {
 		return fmt.Errorf("loopback interface: %w", failure(err))
 	}
 	for i, f := range n.ifaces {
-		if most := f.link.nic.MTU(); f.MTU > most {
+		most := f.link.nic.MTU()
+		if most < MinMTU {
+			// netstack's IPv6 would never return.
+			return &UsageError{"network device " + f.Name, fmt.Sprintf("its MTU is %d bytes, and IPv6 needs %d: raise that of the host's TAP", most, MinMTU)}
+		}
+		if f.MTU > most {
 			return &UsageError{n.config.option(i)("mtu"), fmt.Sprintf("%d is more than the %d bytes that %s carries", f.MTU, most, f.Name)}
 		}
 		f.link.SetMTU(uint32(f.mtu()))
@@ -286,8 +291,8 @@ func (n *Net) describe(f *iface) string {
 	} else if l != nil {
 		address(l.address, l.gateway(), fmt.Sprintf("dhcp, lease %d s", l.expires/time.Second))
 	}
-	if unique, checked := f.announced.unique[f.IPv6.Addr()]; f.IPv6.IsValid() && (unique || !checked) {
-		address(f.IPv6, f.IPv6Gateway, "static")
+	if p, ok := f.staticIPv6(); ok {
+		address(p, f.IPv6Gateway, "static")
 	}
 	for _, p := range f.slaac() {
 		var gateway netip.Addr

@@ -120,6 +120,19 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// An address is announced, for those that remember where it was before.
+func TestAnnounce(t *testing.T) {
+	a, b := newCable(1500)
+	start(t, "--ipv4=10.0.0.2/24", a)
+	want := []byte("\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x01\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" +
+		"\x02\x00\x00\x00\x00\x01\x0a\x00\x00\x02\x00\x00\x00\x00\x00\x00\x0a\x00\x00\x02")
+	frame := make([]byte, 1514)
+	waitFor(t, "the announcement", func() bool {
+		n, _, _ := b.TryReadFrame(frame)
+		return bytes.Equal(frame[:n], want)
+	})
+}
+
 func TestQuiet(t *testing.T) {
 	a, _ := newCable(1500)
 	if _, log := start(t, "--ipv4=10.0.0.2/24 --quiet", a); log.String() != "" {
@@ -128,18 +141,32 @@ func TestQuiet(t *testing.T) {
 }
 
 // Settings that a device cannot fulfil are the operator's mistake.
-func TestLargeMTU(t *testing.T) {
+func TestMTU(t *testing.T) {
 	noLeaks(t)
-	a, _ := newCable(1500)
-	cfg, _, err := Parse([]string{"--mtu=1501"}, []string{"net0"})
-	if err != nil {
-		t.Fatal(err)
+	for _, test := range []struct {
+		device int
+		args   []string
+		want   string
+	}{
+		{1500, []string{"--mtu=1501"}, "--mtu: 1501 is more than the 1500 bytes that net0 carries"},
+		{1279, nil, "network device net0: its MTU is 1279 bytes, and IPv6 needs 1280: raise that of the host's TAP"},
+	} {
+		a, _ := newCable(test.device)
+		cfg, _, err := Parse(test.args, []string{"net0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := Start([]NIC{a}, cfg, nil)
+		var usage *UsageError
+		if n != nil || !errors.As(err, &usage) || err.Error() != test.want {
+			t.Errorf("%v, %v", n, err)
+		}
 	}
-	n, err := Start([]NIC{a}, cfg, nil)
-	var usage *UsageError
-	if n != nil || !errors.As(err, &usage) || err.Error() != "--mtu: 1501 is more than the 1500 bytes that net0 carries" {
-		t.Errorf("%v, %v", n, err)
-	}
+	a, b := newCable(1280)
+	na, _ := start(t, "--ipv4=10.0.0.1/24", a)
+	nb, _ := start(t, "--ipv4=10.0.0.2/24", b)
+	echoServer(t, nb, "10.0.0.2:7")
+	checkEcho(t, dial(t, na, "10.0.0.2:7"), 1<<16)
 }
 
 // A host with the same address is noticed, in both versions of IP.
@@ -152,7 +179,7 @@ func TestAddressInUse(t *testing.T) {
 		return strings.Contains(log.String(), "peer0: 10.0.0.2 is used by another host (02:00:00:00:00:01)\n") &&
 			strings.Contains(log.String(), "peer0: 2001:db8::2 is used by another host: it is not used here\n")
 	})
-	if s := n.describe(n.ifaces[0]); strings.Contains(s, "2001:db8::2") {
+	if s := n.describe(n.ifaces[0]) + string(n.Hosts()); strings.Contains(s, "2001:db8::2") {
 		t.Errorf("still there: %s", s)
 	}
 }
