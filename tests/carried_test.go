@@ -1,10 +1,7 @@
 package tests
 
 import (
-	"context"
-	"debug/elf"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,84 +9,16 @@ import (
 	"testing"
 	"time"
 
-	"tender/image"
-	"tender/image/rootfs"
 	"tender/toolchain"
 )
-
-// withFiles builds a guest program and puts a tree of files into its image.
-func withFiles(t *testing.T, pkg, dir string) string {
-	t.Helper()
-	plain, linked := filepath.Join(t.TempDir(), "plain.hvt"), filepath.Join(t.TempDir(), "linked")
-	if _, err := toolchain.Build(context.Background(), toolchain.Options{Package: pkg, Output: plain, Debug: linked}); err != nil {
-		t.Fatal(err)
-	}
-	im, err := image.Open(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer im.Close()
-	spec := image.Spec{Target: im.Target, Version: im.Version, Entry: im.Entry, Tender: im.Tender, Manifest: im.Manifest}
-	f, err := elf.Open(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for _, p := range f.Progs {
-		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
-			continue
-		}
-		seg := image.SegmentData{Vaddr: p.Vaddr, Memsz: p.Memsz, Align: p.Align, Flags: p.Flags, Data: make([]byte, p.Filesz)}
-		if _, err := io.ReadFull(p.Open(), seg.Data); err != nil {
-			t.Fatal(err)
-		}
-		spec.Segments = append(spec.Segments, seg)
-	}
-	archive, err := rootfs.Archive(os.DirFS(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := rootfs.Embed(&spec, kernelVariable(t, linked, rootfs.Variable), archive); err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(t.TempDir(), "carried.hvt")
-	w, err := os.Create(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	if err := image.Write(w, spec); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// kernelVariable is the address of a variable of the guest kernel.
-func kernelVariable(t *testing.T, linked, name string) uint64 {
-	t.Helper()
-	f, err := elf.Open(linked)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	symbols, err := f.Symbols()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range symbols {
-		if s.Name == "internal/syscall."+name {
-			return s.Value
-		}
-	}
-	t.Fatalf("the linked program has no variable %s", name)
-	return 0
-}
 
 // Files that an image carries are there, with their modes and times; what the
 // guest writes over them is gone with it.
 func TestCarriedFiles(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"etc/motd":        "welcome\n",
+		"etc/passwd":      "mine",
+		"etc/group":       "",
 		"srv/www/index":   strings.Repeat("<html>", 20000),
 		"srv/www/a/b/c/d": "deep",
 		"empty":           "",
@@ -110,12 +39,17 @@ func TestCarriedFiles(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "empty"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	path := withFiles(t, "./guests/carried", dir)
+	path := filepath.Join(t.TempDir(), "carried.hvt")
+	if _, err := toolchain.Build(t.Context(), toolchain.Options{Package: "./guests/carried", Output: path, Root: dir, RootTimes: true}); err != nil {
+		t.Fatal(err)
+	}
 	want := "/ drwxr-xr-x\n" +
 		"/empty -rw------- 1600000000 \"\"\n" +
 		"/etc drwxr-xr-x\n" +
+		"/etc/group -rw-r--r-- 1600000000 \"\"\n" +
 		"/etc/link -> ../srv/www/index\n" +
 		"/etc/motd -rw-r--r-- 1600000000 \"welcome\\n\"\n" +
+		"/etc/passwd -rw-r--r-- 1600000000 \"mine\"\n" +
 		"/srv drwxr-xr-x\n" +
 		"/srv/www drwxr-xr-x\n" +
 		"/srv/www/a drwxr-xr-x\n" +

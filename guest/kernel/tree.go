@@ -43,55 +43,53 @@ func makeTree() bool {
 			return true // every path will say so
 		}
 	}
-	if dev := root.ensure("dev", modeDir|0o755, 0); dev != nil {
-		dev.ensure("null", modeChar|0o666, specialNull)
-		dev.ensure("zero", modeChar|0o666, specialZero)
-		dev.ensure("full", modeChar|0o666, specialFull)
-		dev.ensure("random", modeChar|0o666, specialRandom)
-		dev.ensure("urandom", modeChar|0o666, specialUrandom)
-		dev.ensure("console", modeChar|0o600, specialConsole)
-		dev.ensure("stdin", modeChar|0o600, specialConsole)
-		dev.ensure("stdout", modeChar|0o600, specialConsole)
-		dev.ensure("stderr", modeChar|0o600, specialConsole)
+	if dev := root.ensureDir("dev", 0o755); dev != nil {
+		dev.ensureDevice("null", 0o666, specialNull)
+		dev.ensureDevice("zero", 0o666, specialZero)
+		dev.ensureDevice("full", 0o666, specialFull)
+		dev.ensureDevice("random", 0o666, specialRandom)
+		dev.ensureDevice("urandom", 0o666, specialUrandom)
+		dev.ensureDevice("console", 0o600, specialConsole)
+		dev.ensureDevice("stdin", 0o600, specialConsole)
+		dev.ensureDevice("stdout", 0o600, specialConsole)
+		dev.ensureDevice("stderr", 0o600, specialConsole)
 	}
-	if proc := root.ensure("proc", modeDir|0o555, 0); proc != nil {
-		if self := proc.ensure("self", modeDir|0o555, 0); self != nil {
-			self.ensure("exe", modeLink|0o777, 0)
+	if etc := root.ensureDir("etc", 0o755); etc != nil {
+		etc.ensureText("passwd", modeRegular|0o644, stringBytes(users))
+		etc.ensureText("group", modeRegular|0o644, stringBytes(groups))
+	}
+	if proc := root.ensureDir("proc", 0o555); proc != nil {
+		if self := proc.ensureDir("self", 0o555); self != nil {
+			programPath[0] = '/'
+			self.ensureText("exe", modeLink|0o777, programPath[:1+copy(programPath[1:], Program)])
 		}
 	}
-	root.ensure("tmp", modeDir|0o1777, 0)
-	root.ensure("etc", modeDir|0o755, 0)
+	root.ensureDir("tmp", 0o1777)
 	return true
 }
+
+// There is one user, who has no shell.
+const (
+	users  = "root:x:0:0:root:/:/bin/false\n"
+	groups = "root:x:0:\n"
+)
 
 // programPath is where /proc/self/exe leads: os.Executable.
 var programPath [256]byte
 
-func setProgramPath() int64 {
-	programPath[0] = '/'
-	return int64(1 + copy(programPath[1:], Program))
-}
-
-// ensure gives the directory a file unless it has that name; it returns the
-// node if it is a directory. A link leads to programPath.
-func (dir *node) ensure(name string, mode uint32, device uint64) *node {
+// ensure gives the directory a node unless it has that name; it returns what
+// has the name then, or nil.
+func (dir *node) ensure(name string, mode uint32) *node {
 	if dir.load() != 0 {
 		return nil
 	}
 	b := stringBytes(name)
 	if e := dir.lookup(b); e != nil {
-		if n := at[node](e.node); n.isDir() {
-			return n
-		}
-		return nil
+		return at[node](e.node)
 	}
 	n := newNode(mode)
 	if n == nil {
 		return nil
-	}
-	n.device = device
-	if n.isLink() {
-		n.packed, n.size = addrOf(&programPath), setProgramPath()
 	}
 	if dir.insert(b, n, true) != 0 {
 		n.links = 0
@@ -99,4 +97,27 @@ func (dir *node) ensure(name string, mode uint32, device uint64) *node {
 		return nil
 	}
 	return n
+}
+
+// ensureDir returns nil if there is no directory of this name.
+func (dir *node) ensureDir(name string, perm uint32) *node {
+	n := dir.ensure(name, modeDir|perm)
+	if n == nil || !n.isDir() {
+		return nil
+	}
+	return n
+}
+
+func (dir *node) ensureDevice(name string, perm uint32, device uint64) {
+	if n := dir.ensure(name, modeChar|perm); n != nil && n.mode == modeChar|perm {
+		n.device = device
+	}
+}
+
+// ensureText makes a file or link whose contents lie elsewhere, like those of
+// the archive.
+func (dir *node) ensureText(name string, mode uint32, text []byte) {
+	if n := dir.ensure(name, mode); n != nil && n.mode == mode && n.packed == 0 {
+		n.packed, n.packedSize, n.size = addrOf(&text[0]), int64(len(text)), int64(len(text))
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -218,6 +219,7 @@ func temporary() {
 		do(os.Remove(name))
 	}
 	check(must(os.Executable()) == "/files", "executable %q", must(os.Executable()))
+	check(must(user.Current()).Username == "root", "user %v", must(user.Current()))
 	check(must(os.Hostname()) == "files", "host name %q", must(os.Hostname()))
 }
 
