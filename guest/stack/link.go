@@ -72,8 +72,9 @@ type link struct {
 	// not keep the frame.
 	dhcp atomic.Pointer[func(frame []byte)]
 
-	start sync.Once
-	done  chan struct{} // closed when the reader has ended
+	start  sync.Once
+	closed atomic.Bool
+	done   chan struct{} // closed when the reader has ended
 
 	sendMu  sync.Mutex
 	sendBuf []byte // a frame that was in pieces
@@ -129,7 +130,7 @@ func (l *link) receive() {
 		if err == nil {
 			continue
 		}
-		if errors.Is(err, os.ErrClosed) || errors.Is(err, io.EOF) {
+		if l.closed.Load() || errors.Is(err, os.ErrClosed) || errors.Is(err, io.EOF) {
 			return
 		}
 		if l.rxErrors.Add(1) == 1 {
@@ -289,7 +290,14 @@ func (l *link) wait() {
 }
 
 // Close closes the device, which ends the reader.
-func (l *link) Close() { l.nic.Close() }
+func (l *link) Close() { l.close() }
+
+func (l *link) close() error {
+	if l.closed.Swap(true) {
+		return nil
+	}
+	return l.nic.Close()
+}
 
 func (l *link) IsAttached() bool                    { return l.dispatcher.Load() != nil }
 func (l *link) MTU() uint32                         { return l.mtu.Load() }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"io"
 	"math"
 	"net/netip"
@@ -9,7 +10,11 @@ import (
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	netstack "gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"tender/guest"
 )
+
+var _ NIC = (*guest.NIC)(nil)
 
 // nothing is a NIC that takes frames and forgets them.
 type nothing struct{ *plug }
@@ -56,6 +61,38 @@ func TestLinkAllocations(t *testing.T) {
 	}
 	if k := l.counters(); k.TxDropped != 0 || k.RxOther != 0 {
 		t.Errorf("%+v", k)
+	}
+}
+
+// flaky is a NIC whose reads fail now and then, and whose cable does not.
+type flaky struct {
+	*plug
+	reads int
+}
+
+func (f *flaky) ReadFrame(b []byte) (int, error) {
+	if f.reads++; f.reads <= 3 {
+		return 0, errors.New("input/output error")
+	}
+	return f.plug.ReadFrame(b)
+}
+
+// Reads that fail are repeated after a pause, and reported once.
+func TestReadsFail(t *testing.T) {
+	noLeaks(t)
+	a, b := newCable(1500)
+	var log lines
+	l := newLink(&flaky{plug: a}, math.MaxInt64, NewLogger(&log, LevelInfo))
+	var d netstack.NetworkDispatcher = discard{}
+	l.Attach(d)
+	b.WriteFrame(crafted{}.ethernet(0x0800, nil))
+	waitFor(t, "a frame", func() bool { return l.counters().RxFrames == 1 })
+	if err := l.close(); err != nil {
+		t.Error(err)
+	}
+	l.wait()
+	if k := l.counters(); k.RxErrors != 3 || log.String() != "error: net0: input/output error\n" {
+		t.Errorf("%+v, logged %q", k, log.String())
 	}
 }
 

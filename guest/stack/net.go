@@ -337,7 +337,7 @@ func (n *Net) Close() error {
 	n.workers.Wait()
 	var errs []error
 	for _, f := range n.ifaces {
-		errs = append(errs, f.link.nic.Close())
+		errs = append(errs, f.link.close())
 	}
 	for _, f := range n.ifaces {
 		f.link.wait()
