@@ -172,7 +172,7 @@ func (w *way) chain(title string, chain []*program.Function) bool {
 	w.Stages = append(w.Stages, s)
 	if s.Outcome == interp.Drop {
 		reason := "by " + title
-		if n := len(s.Steps); n == 0 || s.Steps[n-1].Test {
+		if len(s.Steps) == 0 {
 			reason = "the " + title + " has no Filter for this version of IP"
 		}
 		w.end(interp.Drop, "%s", reason)

@@ -63,7 +63,7 @@ func Call(f *program.Function, p *Packet) Result {
 	switch {
 	case p.State == program.Invalid:
 		r.Outcome = Drop
-	case p.Has(f.Protocol):
+	case p.Has(f.Protocol) && (f.Family == program.Both || byte(f.Family) == p.version()):
 		r.body(f.Body)
 	}
 	return r.Result
@@ -74,15 +74,15 @@ func Call(f *program.Function, p *Packet) Result {
 // Filters and none is for the packet's version of IP, the packet is dropped.
 func Chain(chain []*program.Function, p *Packet) Result {
 	out := Result{Outcome: Accept}
-	filters, judged := false, false
+	if p.State == program.Invalid || !judges(chain, p) {
+		out.Outcome = Drop
+		return out
+	}
 	for _, f := range chain {
 		r := Call(f, p)
 		out.Translations = append(out.Translations, r.Translations...)
 		out.Lines = append(out.Lines, r.Lines...)
 		out.Steps = append(out.Steps, r.Steps...)
-		if !f.Nat {
-			filters, judged = true, judged || p.Has(f.Protocol)
-		}
 		if r.Outcome == Drop {
 			out.Outcome = Drop
 			return out
@@ -91,10 +91,19 @@ func Chain(chain []*program.Function, p *Packet) Result {
 			p.Translate(t)
 		}
 	}
-	if filters && !judged || p.State == program.Invalid {
-		out.Outcome = Drop
-	}
 	return out
+}
+
+// judges reports that a chain has no Filters, or one for the packet.
+func judges(chain []*program.Function, p *Packet) bool {
+	filters := false
+	for _, f := range chain {
+		if !f.Nat && p.Has(f.Protocol) {
+			return true
+		}
+		filters = filters || !f.Nat
+	}
+	return !filters
 }
 
 // body runs statements until there is a verdict.
