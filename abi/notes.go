@@ -83,9 +83,10 @@ type TenderNote struct {
 	// Events is the address of Events, 8-aligned in a writable segment. It is
 	// not there in notes of images that are older than FlagEvents.
 	Events uint64
-	// UMEM is the address of 8 bytes in a writable segment, where a tender
-	// stores the address of the UMEM before the start; see UMEMHeader. It is
-	// not there in notes of images that are older than FlagUMEM.
+	// UMEM is the address of 8 bytes in a writable segment, of those that come
+	// from the file, where a tender stores the address of the UMEM before the
+	// start; see UMEMHeader. It is not there in notes of images that are older
+	// than FlagUMEM.
 	UMEM uint64
 }
 

@@ -272,9 +272,25 @@ func TestRulesAreNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := policy(attached, false)
-	if with := policy(attached, true); len(with) != len(p)+1 || with.Match("rt_sigreturn", [6]uint64{}) < 0 {
+	p := policy(attached, false, false)
+	if with := policy(attached, true, false); len(with) != len(p)+1 || with.Match("rt_sigreturn", [6]uint64{}) < 0 {
 		t.Errorf("ticks need %v", with)
+	}
+	rings := policy(attached, false, true)
+	for _, c := range []struct {
+		call string
+		args [6]uint64
+		want bool
+	}{
+		{"write", [6]uint64{firstFD + 3, 0, 8}, true},
+		{"write", [6]uint64{firstFD + 3, 0, 9}, false},
+		{"read", [6]uint64{firstFD + 3, 0, 8}, false},
+		{"read", [6]uint64{firstFD, 0, 60}, false},
+		{"write", [6]uint64{firstFD, 0, 60}, false},
+	} {
+		if got := rings.Match(c.call, c.args) >= 0; len(attached) != 3 || got != c.want {
+			t.Errorf("with rings, %s%v is allowed: %t", c.call, c.args, got)
+		}
 	}
 	if rules := unneeded(p, allowed); len(rules) > 0 {
 		t.Errorf("nothing needs %v", rules)

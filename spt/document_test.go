@@ -25,6 +25,6 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer disk.Close()
-	p := policy([]machine.Attachment{{Handle: 1, Name: "net", Net: net}, {Handle: 2, Name: "disk", Block: disk}}, true)
+	p := policy([]machine.Attachment{{Handle: 1, Name: "net", Net: net}, {Handle: 2, Name: "disk", Block: disk}}, true, false)
 	seccomptest.CheckDocument(t, "../docs/seccomp.md", "spt", p)
 }

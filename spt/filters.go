@@ -23,8 +23,9 @@ const (
 
 // policy is what the guest may call, and there is no more: everything else
 // kills it. The devices have descriptors firstFD and up.
-// Source: solo5-abi 3.4. A guest that takes ticks needs one more.
-func policy(devices []machine.Attachment, ticks bool) seccomp.Policy {
+// Source: solo5-abi 3.4. A guest that takes ticks needs one more; one with a UMEM
+// has a doorbell behind the devices, and no network devices of its own.
+func policy(devices []machine.Attachment, ticks, umem bool) seccomp.Policy {
 	p := seccomp.Policy{
 		{Call: "write", Args: []seccomp.Cond{seccomp.Equal(0, consoleFD, "the console")},
 			Why: "the guest's output"},
@@ -47,11 +48,17 @@ func policy(devices []machine.Attachment, ticks bool) seccomp.Policy {
 	}
 	for i, d := range devices {
 		fd := uint64(firstFD + i)
-		if d.Net != nil {
-			p = append(p, netRules(fd, d.Name)...)
-		} else {
+		switch {
+		case d.Block != nil:
 			p = append(p, blockRules(fd, d)...)
+		case !umem:
+			p = append(p, netRules(fd, d.Name)...)
 		}
+	}
+	if umem {
+		p = append(p, seccomp.Rule{Call: "write",
+			Args: []seccomp.Cond{seccomp.Equal(0, uint64(firstFD+len(devices)), "the doorbell"), seccomp.Equal(2, 8, "")},
+			Why:  "wake the tender, which moves the frames of the guest's rings"})
 	}
 	return p
 }

@@ -24,7 +24,8 @@ type Process struct {
 	timer    int
 	stop     int // eventfd that asks the guest to stop; -1 if it cannot be asked
 	stopMu   sync.Mutex
-	devices  []int // descriptors by ascending handle
+	devices  []int // descriptors by ascending handle; -1 for those that stay with the tender
+	path     *path // nil if the guest has no UMEM
 	life     machine.Life
 }
 
@@ -76,7 +77,10 @@ func (p *Process) prepare(c *Config, devices []machine.Attachment, boot *bootInf
 	if err := p.open(c, devices); err != nil {
 		return err
 	}
-	filter, err := policy(devices, takesEvents(c.Image)).Compile()
+	if err := p.openPath(c, devices, boot.memBytes); err != nil {
+		return err
+	}
+	filter, err := policy(devices, takesEvents(c.Image), p.path != nil).Compile()
 	if err != nil {
 		return fmt.Errorf("cannot make the system-call filter: %w", err)
 	}
@@ -88,7 +92,7 @@ func (p *Process) prepare(c *Config, devices []machine.Attachment, boot *bootInf
 		return err
 	}
 	p.prologue, err = newPrologue(boot.memBytes, prologueHead{Stack: boot.memBytes - 8, Entry: c.Image.Entry},
-		filepath.Base(p.name), firstFD+len(devices), handlers, filter)
+		filepath.Base(p.name), firstFD+len(devices), p.path, handlers, filter)
 	return err
 }
 
@@ -106,6 +110,9 @@ func (p *Process) draw(c *Config, boot bootInfo) (err error) {
 		progs, err := layout(c.Image, boot.memBytes, prologueBytes, c.ExecHeap)
 		if err != nil {
 			return err
+		}
+		if p.path != nil {
+			binary.LittleEndian.PutUint64(mem[c.Image.Tender.UMEM:], p.path.at)
 		}
 		headers, err := elfHeaders(p.prologue.base, progs)
 		if err != nil {
@@ -178,9 +185,6 @@ func (p *Process) openDevice(d machine.Attachment) (int, error) {
 	case flags&unix.O_NONBLOCK == 0:
 		return -1, fmt.Errorf("its descriptor %d blocks: set O_NONBLOCK", fd)
 	}
-	if err := p.watch(fd, uint32(d.Handle), 0); err != nil {
-		return -1, fmt.Errorf("cannot wait for its frames: %w", err)
-	}
 	return fd, nil
 }
 
@@ -223,6 +227,9 @@ func (p *Process) release() error {
 			errs = append(errs, unix.Close(*fd))
 			*fd = -1
 		}
+	}
+	if p.path != nil {
+		errs = append(errs, p.path.close())
 	}
 	if p.console != nil {
 		errs = append(errs, p.console.close())

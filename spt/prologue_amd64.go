@@ -117,9 +117,10 @@ type prologue struct {
 	steps []step
 }
 
-// newPrologue makes the prologue of a guest: its name for ps, the first
-// descriptor it does not have, its signal handlers and its filter.
-func newPrologue(base uint64, head prologueHead, name string, fds int, handlers signals, filter seccomp.Program) (*prologue, error) {
+// newPrologue makes the prologue of a guest: its name for ps, the number of the
+// first descriptor behind those of the devices, what it shares with the tender or
+// nil, its signal handlers and its filter.
+func newPrologue(base uint64, head prologueHead, name string, fds int, shared *path, handlers signals, filter seccomp.Program) (*prologue, error) {
 	p := &prologue{base: base, bytes: make([]byte, prologueHeadAt+binary.Size(head))}
 	copy(p.bytes, prologueCode)
 
@@ -127,6 +128,13 @@ func newPrologue(base uint64, head prologueHead, name string, fds int, handlers 
 	copy(comm[:15], name)
 	p.call("forgo privileges", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
 	p.call("name the process", unix.SYS_PRCTL, unix.PR_SET_NAME, p.put(comm))
+	if shared != nil {
+		// The doorbell, which stays, and the memory, which is not needed any more.
+		// The sixth argument, the offset, is 0, as the kernel leaves R9.
+		fds++
+		p.call("map the memory that is shared with the tender", unix.SYS_MMAP, shared.at, shared.bytes,
+			unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE, uint64(fds))
+	}
 	p.call("close inherited descriptors (close_range, Linux 5.9)", unix.SYS_CLOSE_RANGE, uint64(fds), 1<<32-1, 0)
 	handlers.install(p)
 	p.call("install the system-call filter (the kernel needs CONFIG_SECCOMP_FILTER)",

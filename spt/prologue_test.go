@@ -95,7 +95,7 @@ jmpq *0x63(%rip)`
 // a signal of its own that says what failed.
 func TestPrologueTable(t *testing.T) {
 	filter := make(seccomp.Program, 4096)
-	p, err := newPrologue(1<<40, prologueHead{Stack: 1, Entry: 2}, strings.Repeat("long", 20), 68,
+	p, err := newPrologue(1<<40, prologueHead{Stack: 1, Entry: 2}, strings.Repeat("long", 20), 68, &path{at: 1 << 41, bytes: 1 << 20},
 		signals{entry: textAt, stackAt: heapAt, stackBytes: 1 << 16}, filter)
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,10 @@ func (p *Process) Run(ctx context.Context) (machine.Exit, error) {
 		return machine.Exit{}, fmt.Errorf("%s: %w", p.name, err)
 	}
 	stop := context.AfterFunc(ctx, child.kill)
+	var pathErr error
+	if p.path != nil {
+		p.path.start(func(error) { child.kill() })
+	}
 	copied := make(chan error, 1)
 	go func() {
 		err := p.console.copy()
@@ -46,12 +50,17 @@ func (p *Process) Run(ctx context.Context) (machine.Exit, error) {
 	status, err := child.wait()
 	stopped := !stop()
 	consoleErr := <-copied
+	if p.path != nil {
+		pathErr = p.path.end()
+	}
 
 	switch {
 	case err != nil:
 		return machine.Exit{}, fmt.Errorf("%s: %w", p.name, err)
 	case status.Exited() && consoleErr == nil:
 		return machine.Exit{Status: status.ExitStatus()}, nil
+	case pathErr != nil:
+		return machine.Exit{}, fmt.Errorf("%s: %w", p.name, pathErr)
 	case stopped && status.Signal() == unix.SIGKILL:
 		return machine.Exit{}, context.Cause(ctx)
 	case consoleErr != nil:
@@ -71,7 +80,10 @@ func (p *Process) spawn() (*child, error) {
 	files := []uintptr{closed, closed, closed, uintptr(p.epoll), uintptr(p.timer)}
 	files[consoleFD] = uintptr(p.console.fd)
 	for _, fd := range p.devices {
-		files = append(files, uintptr(fd))
+		files = append(files, uintptr(fd)) // -1 is closed
+	}
+	if p.path != nil {
+		files = append(files, uintptr(p.path.doorbell), uintptr(p.path.memory))
 	}
 	path := fmt.Sprintf("/proc/self/fd/%d", len(files))
 	files = append(files, uintptr(p.file))

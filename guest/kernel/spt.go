@@ -83,7 +83,7 @@ func sptPoll(timeout int64) uint64 {
 	ready := uint64(0)
 	for i := int64(0); i < n && i < abi.ManifestMaxEntries; i++ {
 		switch data := *at[uint64](addrOf(&sptEvents[i].data)); data {
-		case sptTimer:
+		case sptTimer, abi.SPTWakeData:
 		case abi.SPTStopData:
 			tender.Stop = 1
 		default:

@@ -9,9 +9,12 @@ import (
 // The rings that the program shares with the tender. The kernel does not move
 // frames: it looks whether there are any, and sleeps and rings.
 
-// umemAddress is where the UMEM is; the tender writes it before the start. 0 if
-// there is none.
-var umemAddress uintptr
+// umemAddress is where the UMEM is; the tender writes it before the start. It is
+// noUMEM in the image, which puts it among initialised data, and 0 after
+// umemInit if there is none.
+var umemAddress uintptr = noUMEM
+
+const noUMEM = 1
 
 var (
 	doorbellOne uint64 = 1
@@ -26,7 +29,7 @@ func umemPort(i uintptr) *abi.UMEMPort {
 }
 
 func umemInit() {
-	if umemAddress == 0 || umemHeader().Version != abi.UMEMVersion {
+	if umemAddress == noUMEM || umemHeader().Version != abi.UMEMVersion {
 		umemAddress = 0
 		return
 	}
