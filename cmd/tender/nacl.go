@@ -23,7 +23,7 @@ func newNacl(std stdio) *cobra.Command {
   tender nacl explain firewall.nacl --packet "tcp 10.0.0.5:1234 > 192.168.0.20:80"`,
 		Args: cobra.ArbitraryArgs,
 	}
-	c.AddCommand(newNaclCheck(std), newNaclFormat(std), newNaclExplain(std))
+	c.AddCommand(newNaclCheck(std), newNaclFormat(std), newNaclExplain(std), newNaclBuild(std))
 	var names []string
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())

@@ -48,7 +48,10 @@ func (g *generator) chain(c chain) {
 	}
 	fmt.Fprintf(&g.code, "// %s is the chain %s.\nfunc %s(p *packet.Packet) packet.Verdict {\nswitch {\ncase p.State == packet.Invalid:\nreturn packet.Drop\n", c.name, c.title, c.name)
 	fmt.Fprintf(&g.code, "case p.IP != nil:\n%s", c.branch(syntax.IP))
-	fmt.Fprintf(&g.code, "default:\n%s}\nreturn packet.Accept\n}\n\n", c.branch(syntax.IP6))
+	if six := c.branch(syntax.IP6); six != "" {
+		fmt.Fprintf(&g.code, "default:\n%s", six)
+	}
+	g.code.WriteString("}\nreturn packet.Accept\n}\n\n")
 }
 
 // branch is the code of a chain for one version of IP.

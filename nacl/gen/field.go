@@ -132,10 +132,12 @@ func (g *generator) test(c *test) string {
 // compareAll compares a field with the intervals of a set, or with those that
 // it is not to be in.
 func compareAll(f program.Field, s set, outside bool) string {
-	var terms []string
-	for _, i := range s {
-		term := compareOne(f, i, outside)
-		terms = append(terms, term)
+	if f == program.CTState {
+		s = single(s)
+	}
+	terms := make([]string, len(s))
+	for i, in := range s {
+		terms[i] = compareOne(f, in, outside)
 	}
 	if len(terms) == 1 {
 		return terms[0]
@@ -149,6 +151,18 @@ func compareAll(f program.Field, s set, outside bool) string {
 		return strings.Join(terms, " && ")
 	}
 	return strings.Join(terms, " || ")
+}
+
+// single has an interval for each value of a set, since the order of states
+// means nothing.
+func single(s set) set {
+	var out set
+	for _, in := range s {
+		for v := in.low.lo; v <= in.high.lo; v++ {
+			out = append(out, interval{key{0, v}, key{0, v}})
+		}
+	}
+	return out
 }
 
 func compareOne(f program.Field, i interval, outside bool) string {

@@ -68,7 +68,7 @@ func Rules(p *program.Program, pkg string) (Files, error) {
 	}
 	g.chains()
 	files := Files{}
-	for name, text := range map[string]string{"rules.go": g.code.String(), "tables.go": g.data.String()} {
+	for name, text := range map[string]string{"rules.go": sparse(g.code.String()), "tables.go": g.data.String()} {
 		if text == "" {
 			continue
 		}
@@ -78,6 +78,23 @@ func Rules(p *program.Program, pkg string) (Files, error) {
 		}
 	}
 	return files, nil
+}
+
+// sparse leaves out a comment that says where code is from if the one before it
+// said the same.
+func sparse(code string) string {
+	var b strings.Builder
+	last := ""
+	for line := range strings.Lines(code) {
+		if strings.HasPrefix(line, "// ") || strings.HasPrefix(line, "func ") {
+			if line == last {
+				continue
+			}
+			last = line
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // imports are the packages that generated files use, by name.

@@ -35,10 +35,14 @@ func rulesOf(body []program.Stmt, known []syntax.Protocol) []rule {
 	for _, s := range body {
 		switch s := s.(type) {
 		case *program.If:
-			c := lower(s.Cond)
-			all = addRule(all, rule{when: c, rules: rulesOf(s.Then, known), at: s.At})
+			then := rule{when: lower(s.Cond), rules: rulesOf(s.Then, known), at: s.At}
+			all = addRule(all, then)
 			if len(s.Else) > 0 {
-				all = addRule(all, rule{when: negate(c), rules: rulesOf(s.Else, known), at: s.At})
+				other := rule{when: negate(then.when), rules: rulesOf(s.Else, known), at: s.At}
+				if then.final() { // who comes here has not met the condition
+					other.when = truth(true)
+				}
+				all = addRule(all, other)
 			}
 		case *program.Block:
 			all = addRule(all, presentRule(s.Protocol, known, s.At, func(known []syntax.Protocol) []rule { return rulesOf(s.Body, known) }))
