@@ -230,10 +230,14 @@ func (t *Table) optionCall(fd int, p unsafe.Pointer, n *int32, level, name int) 
 		return errno
 	}
 	value, errno := t.Option(fd, level, name, nil)
-	if errno == 0 {
-		*n = int32(copy(b, value))
+	if errno != 0 {
+		return errno
 	}
-	return errno
+	if level == syscall.IPPROTO_IP && len(value) == 4 && len(b) < 4 && value[1]|value[2]|value[3] == 0 {
+		value = value[:1] // small numbers in short rooms are bytes
+	}
+	*n = int32(copy(b, value))
+	return 0
 }
 
 // stat says no more than that the descriptor is a socket.

@@ -163,6 +163,9 @@ func (t *Table) SetOption(fd, level, name int, value []byte) syscall.Errno {
 		return syscall.EINVAL
 	}
 	if level == syscall.SOL_SOCKET {
+		if len(value) < 4 && name != syscall.SO_BINDTODEVICE {
+			return syscall.EINVAL
+		}
 		timeout := &d.receiveTimeout
 		switch name {
 		case syscall.SO_DOMAIN, syscall.SO_TYPE, syscall.SO_PROTOCOL:

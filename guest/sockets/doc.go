@@ -10,10 +10,16 @@
 //
 // Families: AF_INET and AF_INET6 (streams, datagrams, ping and raw sockets) on
 // gVisor's netstack, AF_NETLINK (dumps of interfaces, addresses and routes),
-// AF_UNIX (streams, packets and datagrams inside the unikernel). Calls give
-// the errno that Linux 6 gives, with these differences: TCP never blocks in
-// close for SO_LINGER, the error queue (MSG_ERRQUEUE) is always empty, and a
-// path of AF_UNIX is a name among sockets, not a file.
+// AF_UNIX (streams, packets and datagrams inside the unikernel).
+//
+// Calls give the errno that Linux 6 gives, which TestWalk checks against the
+// Linux that it runs on. Known differences: close never waits for SO_LINGER;
+// the error queue (MSG_ERRQUEUE) is always empty; a TCP socket is of no use
+// after a connection or a bind has failed, and not disconnected by connecting
+// to AF_UNSPEC; datagram sockets get their port when the first datagram is
+// sent, not when sending it fails; UDP has no segmentation offload, and
+// MSG_MORE is refused; a path of AF_UNIX is a name among sockets, not a file,
+// that goes when its socket closes; descriptors cannot be passed.
 //
 // Layouts and constants are those of Linux on x86-64.
 package sockets

@@ -90,6 +90,9 @@ func (t *Table) newInet(family, typ, protocol int) (socket, syscall.Errno) {
 	if err != nil {
 		return nil, errnoOf(err)
 	}
+	if s.stream() {
+		s.endpoint.SocketOptions().SetDelayOption(true) // until TCP_NODELAY
+	}
 	return s, 0
 }
 
@@ -103,42 +106,52 @@ func (s *inet) readiness() uint32 {
 	return uint32(s.endpoint.Readiness(all)) & all
 }
 
-// destination reads an address to connect or send to.
+// addressLen is the least length of the socket's own addresses.
+func (s *inet) addressLen() int {
+	if s.family == syscall.AF_INET {
+		return sizeofInet4
+	}
+	return sizeofInet6Short
+}
+
+// destination reads an address to connect or send to. Datagrams of AF_INET6
+// also go to addresses of AF_INET.
 func (s *inet) destination(b []byte) (tcpip.FullAddress, syscall.Errno) {
-	a, family, errno := parseInet(b)
+	family, errno := addressFamily(b)
+	both := s.family == syscall.AF_INET6 && !s.stream()
 	switch {
 	case errno != 0:
-		return a, errno
-	case family == s.family, s.family == syscall.AF_INET6 && !s.stream():
-		return a, 0
-	case s.family == syscall.AF_INET6 && len(b) < sizeofInet6Short:
-		return a, syscall.EINVAL
+		return tcpip.FullAddress{}, errno
+	case both && family != syscall.AF_INET && family != syscall.AF_INET6:
+		return tcpip.FullAddress{}, syscall.EINVAL
+	case !both && len(b) < s.addressLen():
+		return tcpip.FullAddress{}, syscall.EINVAL
+	case !both && family != s.family:
+		return tcpip.FullAddress{}, syscall.EAFNOSUPPORT
 	}
-	return a, syscall.EAFNOSUPPORT
+	a, _, errno := parseInet(b)
+	return a, errno
 }
 
 func (s *inet) bind(b []byte) syscall.Errno {
-	a, family, errno := parseInet(b)
-	if errno != 0 && family != syscall.AF_UNSPEC {
+	family, errno := addressFamily(b)
+	switch {
+	case errno != 0:
 		return errno
-	}
-	if family != s.family {
-		// AF_UNSPEC stands for AF_INET if it names no address.
-		switch {
-		case s.family == syscall.AF_INET6 && len(b) < sizeofInet6Short:
-			return syscall.EINVAL
-		case s.family != syscall.AF_INET || family != syscall.AF_UNSPEC:
+	case len(b) < s.addressLen():
+		return syscall.EINVAL
+	case family == syscall.AF_UNSPEC && s.family == syscall.AF_INET:
+		// It stands for AF_INET if it names no address.
+		if [4]byte(b[4:]) != [4]byte{} {
 			return syscall.EAFNOSUPPORT
-		case len(b) < sizeofInet4:
-			return syscall.EINVAL
 		}
 		b = append([]byte{syscall.AF_INET, 0}, b[2:]...)
-		if a, _, errno = parseInet(b); errno != 0 {
-			return errno
-		}
-		if !a.Addr.Unspecified() {
-			return syscall.EAFNOSUPPORT
-		}
+	case family != s.family:
+		return syscall.EAFNOSUPPORT
+	}
+	a, _, errno := parseInet(b)
+	if errno != 0 {
+		return errno
 	}
 	if a.Addr.Unspecified() {
 		a.Addr = tcpip.Address{}
@@ -148,20 +161,25 @@ func (s *inet) bind(b []byte) syscall.Errno {
 
 func (s *inet) connect(b []byte) syscall.Errno {
 	family, errno := addressFamily(b)
-	if errno != 0 {
+	switch {
+	case errno != 0:
 		return errno
-	}
-	if family == syscall.AF_UNSPEC {
+	case family == syscall.AF_UNSPEC:
 		return errnoOf(s.endpoint.Disconnect())
+	case s.listening():
+		return syscall.EISCONN
+	case family != s.family && s.endpoint.SocketOptions().GetV6Only():
+		return syscall.EAFNOSUPPORT
 	}
 	a, errno := s.destination(b)
-	if errno != 0 {
+	switch {
+	case errno != 0 && s.stream() && s.connected():
+		return syscall.EISCONN
+	case errno != 0:
 		return errno
-	}
-	if s.stream() && a.Port == 0 {
+	case s.stream() && !s.connected() && a.Port == 0:
 		return syscall.ECONNREFUSED
-	}
-	if s.stream() && isMulticast(a.Addr) {
+	case s.stream() && !s.connected() && isMulticast(a.Addr):
 		return syscall.ENETUNREACH
 	}
 	return routeErrno(s.endpoint.Connect(a))
@@ -236,6 +254,12 @@ func (s *inet) fresh() bool {
 		return tcp.EndpointState(state) == tcp.StateInitial
 	}
 	return transport.DatagramEndpointState(state) == transport.DatagramEndpointStateInitial
+}
+
+// connected says whether the socket has a peer.
+func (s *inet) connected() bool {
+	_, err := s.endpoint.GetRemoteAddress()
+	return err == nil
 }
 
 // listening says whether the socket is one that accepts.

@@ -116,6 +116,9 @@ func (s *inet) has(level int) bool {
 
 func (s *inet) option(value []byte, level, name int) ([]byte, syscall.Errno) {
 	if !s.has(level) {
+		if s.family == syscall.AF_INET {
+			return nil, syscall.EOPNOTSUPP
+		}
 		return nil, syscall.ENOPROTOOPT
 	}
 	if o := options[optionID{level, name}]; o.get != nil {
@@ -170,7 +173,7 @@ func parseInt(level int, value []byte) (int, syscall.Errno) {
 	switch {
 	case len(value) >= 4:
 		return int(int32(binary.LittleEndian.Uint32(value))), 0
-	case len(value) >= 1 && level == syscall.IPPROTO_IP:
+	case level == syscall.IPPROTO_IP && len(value) != 0:
 		return int(value[0]), 0
 	}
 	return 0, syscall.EINVAL

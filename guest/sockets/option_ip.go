@@ -30,7 +30,7 @@ var ip4Options = map[int]option{
 		},
 	},
 	syscall.IP_TOS:            byteValue(tcpip.IPv4TOSOption),
-	syscall.IP_MULTICAST_TTL:  multicastHops,
+	syscall.IP_MULTICAST_TTL:  multicastHops(syscall.EINVAL),
 	syscall.IP_MULTICAST_LOOP: flag((*tcpip.SocketOptions).GetMulticastLoop, (*tcpip.SocketOptions).SetMulticastLoop),
 	syscall.IP_RECVTTL:        flag((*tcpip.SocketOptions).GetReceiveTTL, (*tcpip.SocketOptions).SetReceiveTTL),
 	syscall.IP_RECVTOS:        flag((*tcpip.SocketOptions).GetReceiveTOS, (*tcpip.SocketOptions).SetReceiveTOS),
@@ -84,7 +84,7 @@ var ip6Options = map[int]option{
 		},
 	},
 	syscall.IPV6_TCLASS:         byteValue(tcpip.IPv6TrafficClassOption),
-	syscall.IPV6_MULTICAST_HOPS: multicastHops,
+	syscall.IPV6_MULTICAST_HOPS: multicastHops(syscall.ENOPROTOOPT),
 	syscall.IPV6_MULTICAST_LOOP: flag((*tcpip.SocketOptions).GetMulticastLoop, (*tcpip.SocketOptions).SetMulticastLoop),
 	syscall.IPV6_MULTICAST_IF: {
 		func(s *inet) (int, syscall.Errno) {
@@ -108,23 +108,26 @@ var ip6Options = map[int]option{
 	syscall.IPV6_RECVERR:      {}, ipv6RecvPathMTU: {}, ipv6DontFrag: {}, ipv6AddrPreferences: {},
 }
 
-// multicastHops is the reach of multicasts; -1 restores one hop.
-var multicastHops = option{
-	func(s *inet) (int, syscall.Errno) {
-		v, err := s.endpoint.GetSockOptInt(tcpip.MulticastTTLOption)
-		return v, errnoOf(err)
-	},
-	func(s *inet, v int) syscall.Errno {
-		switch {
-		case s.stream():
-			return syscall.ENOPROTOOPT
-		case v == -1:
-			v = 1
-		case v < -1 || v > 255:
-			return syscall.EINVAL
-		}
-		return errnoOf(s.endpoint.SetSockOptInt(tcpip.MulticastTTLOption, v))
-	},
+// multicastHops is the reach of multicasts; -1 restores one hop. Streams
+// refuse to set it.
+func multicastHops(refusal syscall.Errno) option {
+	return option{
+		get: func(s *inet) (int, syscall.Errno) {
+			v, err := s.endpoint.GetSockOptInt(tcpip.MulticastTTLOption)
+			return v, errnoOf(err)
+		},
+		set: func(s *inet, v int) syscall.Errno {
+			switch {
+			case s.stream():
+				return refusal
+			case v == -1:
+				v = 1
+			case v < -1 || v > 255:
+				return syscall.EINVAL
+			}
+			return errnoOf(s.endpoint.SetSockOptInt(tcpip.MulticastTTLOption, v))
+		},
+	}
 }
 
 // byteValue is an option of which the low eight bits count; -1 clears it.

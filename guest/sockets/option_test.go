@@ -86,7 +86,7 @@ func TestOptions(t *testing.T) {
 		{inet6, dgram, v6, syscall.IPV6_RECVTCLASS, 0, 1, 0, 1},
 		{inet6, dgram, v6, ipv6AutoFlowLabel, 1, 0, 0, 0},
 
-		{inet, stream, tcp, syscall.TCP_NODELAY, 1, 0, 0, 0},
+		{inet, stream, tcp, syscall.TCP_NODELAY, 0, 1, 0, 1},
 		{inet, stream, tcp, syscall.TCP_CORK, 0, 1, 0, 1},
 		{inet, stream, tcp, syscall.TCP_QUICKACK, 1, 0, 0, 0},
 		{inet, stream, tcp, syscall.TCP_KEEPIDLE, 7200, 15, 0, 15},
@@ -124,7 +124,7 @@ func TestOptions(t *testing.T) {
 		}
 		if test.want >= 0 {
 			check("then", test.want)
-		} else if _, errno := a.Option(fd, test.level, test.name, nil); test.errno == noopt && errno != noopt {
+		} else if _, errno := a.Option(fd, test.level, test.name, nil); test.errno == noopt && errno != noopt && errno != syscall.EOPNOTSUPP {
 			t.Errorf("%+v: read gives %v", test, errno)
 		}
 		for n := range 4 {
@@ -217,6 +217,7 @@ func TestBind(t *testing.T) {
 		{syscall.AF_INET, slices.Concat([]byte{0, 0}, at("0.0.0.0:5001")[2:]), 0, "0.0.0.0:5001"},
 		{syscall.AF_INET, slices.Concat([]byte{0, 0}, at("10.0.0.1:5001")[2:]), syscall.EAFNOSUPPORT, ""},
 		{syscall.AF_INET, []byte{0, 0, 0}, syscall.EINVAL, ""},
+		{syscall.AF_INET, at("[::]:5001")[:19], syscall.EAFNOSUPPORT, ""},
 		{syscall.AF_INET6, at("[::]:5000"), 0, "[::]:5000"},
 		{syscall.AF_INET6, at("[::ffff:10.0.0.1]:5000"), 0, "[::ffff:10.0.0.1]:5000"},
 		{syscall.AF_INET6, at("[fe80::1%net0]:5000"), 0, "[fe80::1%net0]:5000"},

@@ -52,15 +52,12 @@ func (s *inet) receive(m *Message) (int, syscall.Errno) {
 
 func (s *inet) receiveStream(m *Message, size int) (int, syscall.Errno) {
 	m.NameLen, m.ControlLen = 0, 0
-	if size == 0 {
-		return 0, 0
-	}
 	m.cursor.discard = m.Flags&syscall.MSG_TRUNC != 0
 	peek := m.Flags&syscall.MSG_PEEK != 0
 	_, err := s.endpoint.Read(&m.cursor, tcpip.ReadOptions{Peek: peek})
 	switch err.(type) {
 	case nil:
-	case *tcpip.ErrClosedForReceive:
+	case *tcpip.ErrClosedForReceive, *tcpip.ErrBadBuffer: // the end, or no room for a byte
 		return 0, 0
 	default:
 		return 0, errnoOf(err)
@@ -79,11 +76,8 @@ func (s *inet) send(m *Message) (int, syscall.Errno) {
 	size := m.size()
 	m.cursor.start(m.Buffers, m.sent, size)
 	if s.stream() {
-		if size == m.sent {
-			return 0, 0
-		}
 		n, err := s.endpoint.Write(&m.cursor, tcpip.WriteOptions{})
-		if err == nil && n == 0 {
+		if err == nil && n == 0 && size != m.sent {
 			return 0, syscall.EAGAIN
 		}
 		return int(n), errnoOf(err)

@@ -34,20 +34,31 @@ type unix struct {
 
 	shutRead, shutWrite, closed bool
 	passCredentials             bool
+	kept                        map[int]int   // options that have no effect
+	linger                      [8]byte       // likewise
 	failure                     syscall.Errno // what the next call reports
 }
 
 // packet is a datagram and where it came from.
 type packet struct {
 	data []byte
-	from string
+	from *unix
 }
 
-// unixNames is the bound sockets: paths, and names that begin with NUL.
+// unixNames is the bound sockets: paths, which all types share, and abstract
+// names, which begin with NUL and of which each type has its own.
 type unixNames struct {
 	mu    sync.Mutex
 	bound map[string]*unix
 	auto  int
+}
+
+// nameKey is a name's key in bound.
+func nameKey(name string, typ int) string {
+	if name != "" && name[0] == 0 {
+		return string(rune(typ)) + name
+	}
+	return name
 }
 
 // Bounds of what one socket holds.
@@ -126,7 +137,7 @@ func (t *Table) Unlink(name string) bool {
 
 // find is the socket of a type that has a name. The lock is held.
 func (n *unixNames) find(name string, typ int) (*unix, syscall.Errno) {
-	s := n.bound[name]
+	s := n.bound[nameKey(name, typ)]
 	switch {
 	case name == "":
 		return nil, syscall.EINVAL
@@ -157,15 +168,16 @@ func (s *unix) bind(addr []byte) syscall.Errno {
 	if name == "" {
 		for {
 			n.auto = (n.auto + 1) & 0xfffff
-			if name = fmt.Sprintf("\x00%05x", n.auto); n.bound[name] == nil {
+			if name = fmt.Sprintf("\x00%05x", n.auto); n.bound[nameKey(name, s.typ)] == nil {
 				break
 			}
 		}
 	}
-	if n.bound[name] != nil {
+	key := nameKey(name, s.typ)
+	if n.bound[key] != nil {
 		return syscall.EADDRINUSE
 	}
-	n.bound[name] = s
+	n.bound[key] = s
 	s.address = name
 	return 0
 }
@@ -205,17 +217,19 @@ func (s *unix) connect(addr []byte) syscall.Errno {
 	switch {
 	case errno != 0:
 		return errno
+	case s.datagram() && other.connected && other.peer != s:
+		return syscall.EPERM
 	case s.datagram():
 		s.peer, s.connected, s.peerName = other, true, name
 		return 0
-	case s.connected:
-		return syscall.EISCONN
-	case s.listening:
-		return syscall.EINVAL
 	case !other.listening || other.shutRead:
 		return syscall.ECONNREFUSED
 	case len(other.pending) > other.backlog:
 		return syscall.EAGAIN
+	case s.connected:
+		return syscall.EISCONN
+	case s.listening:
+		return syscall.EINVAL
 	}
 	server := &unix{
 		table: s.table, typ: s.typ, address: other.address,
@@ -263,9 +277,6 @@ func (s *unix) shutdown(how int) syscall.Errno {
 	}
 	s.lock().Lock()
 	defer s.lock().Unlock()
-	if !s.connected && !s.listening {
-		return syscall.ENOTCONN
-	}
 	s.shutRead = s.shutRead || how != syscall.SHUT_WR
 	s.shutWrite = s.shutWrite || how != syscall.SHUT_RD
 	s.queue.Notify(pollIn | pollOut | pollRdHup)
@@ -279,8 +290,8 @@ func (s *unix) close() {
 	s.lock().Lock()
 	defer s.lock().Unlock()
 	s.closed = true
-	if n := &s.table.names; n.bound[s.address] == s {
-		delete(n.bound, s.address)
+	if n, key := &s.table.names, nameKey(s.address, s.typ); n.bound[key] == s {
+		delete(n.bound, key)
 	}
 	for _, n := range s.pending {
 		n.hangUp()
@@ -311,7 +322,7 @@ func (s *unix) hangUp() {
 
 func (s *unix) option(value []byte, level, name int) ([]byte, syscall.Errno) {
 	if level != syscall.SOL_SOCKET {
-		return nil, syscall.ENOPROTOOPT
+		return nil, syscall.EOPNOTSUPP
 	}
 	s.lock().Lock()
 	defer s.lock().Unlock()
@@ -328,8 +339,10 @@ func (s *unix) option(value []byte, level, name int) ([]byte, syscall.Errno) {
 		return appendInt(value, unixBuffer), 0
 	case syscall.SO_PEERCRED:
 		return appendCredentials(value), 0
-	case syscall.SO_REUSEADDR, syscall.SO_KEEPALIVE, syscall.SO_BROADCAST:
-		return appendInt(value, 0), 0
+	case syscall.SO_REUSEADDR, syscall.SO_KEEPALIVE, syscall.SO_BROADCAST, syscall.SO_PRIORITY:
+		return appendInt(value, s.kept[name]), 0
+	case syscall.SO_LINGER:
+		return append(value, s.linger[:]...), 0
 	}
 	return nil, syscall.ENOPROTOOPT
 }
@@ -340,17 +353,29 @@ func (s *unix) setOption(level, name int, value []byte) syscall.Errno {
 		return syscall.EOPNOTSUPP
 	}
 	v, errno := parseInt(level, value)
-	if errno != 0 {
-		return errno
+	if errno != 0 || name == syscall.SO_LINGER && len(value) < 8 {
+		return syscall.EINVAL
 	}
+	s.lock().Lock()
+	defer s.lock().Unlock()
 	switch name {
 	case syscall.SO_PASSCRED:
-		s.lock().Lock()
 		s.passCredentials = v != 0
-		s.lock().Unlock()
 		return 0
-	case syscall.SO_RCVBUF, syscall.SO_SNDBUF, syscall.SO_RCVBUFFORCE, syscall.SO_SNDBUFFORCE,
-		syscall.SO_REUSEADDR, syscall.SO_KEEPALIVE, syscall.SO_BROADCAST, syscall.SO_LINGER, syscall.SO_PRIORITY:
+	case syscall.SO_REUSEADDR, syscall.SO_KEEPALIVE, syscall.SO_BROADCAST:
+		v = number(v != 0)
+		fallthrough
+	case syscall.SO_PRIORITY:
+		if s.kept == nil {
+			s.kept = map[int]int{}
+		}
+		s.kept[name] = v
+		return 0
+	case syscall.SO_LINGER:
+		copy(s.linger[:], value)
+		s.linger[0], s.linger[1], s.linger[2], s.linger[3] = byte(number(v != 0)), 0, 0, 0
+		return 0
+	case syscall.SO_RCVBUF, syscall.SO_SNDBUF, syscall.SO_RCVBUFFORCE, syscall.SO_SNDBUFFORCE:
 		return 0
 	}
 	return syscall.ENOPROTOOPT

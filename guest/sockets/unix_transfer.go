@@ -73,11 +73,9 @@ func (s *unix) send(m *Message) (int, syscall.Errno) {
 		return 0, syscall.EISCONN
 	case len(m.Name) != 0:
 		return 0, syscall.EOPNOTSUPP
-	case s.shutWrite, s.closed:
-		return 0, syscall.EPIPE
 	case !s.connected:
 		return 0, syscall.ENOTCONN
-	case s.peer == nil || s.peer.shutRead:
+	case s.shutWrite || s.closed || s.peer == nil || s.peer.shutRead:
 		return 0, syscall.EPIPE
 	}
 	if s.typ == syscall.SOCK_SEQPACKET {
@@ -96,9 +94,6 @@ func (s *unix) send(m *Message) (int, syscall.Errno) {
 }
 
 func (s *unix) sendDatagram(m *Message, size int) (int, syscall.Errno) {
-	if s.shutWrite || s.closed {
-		return 0, syscall.EPIPE
-	}
 	to := s.peer
 	if len(m.Name) != 0 {
 		name, errno := parseUnix(m.Name)
@@ -110,6 +105,8 @@ func (s *unix) sendDatagram(m *Message, size int) (int, syscall.Errno) {
 		}
 	}
 	switch {
+	case s.shutWrite || s.closed:
+		return 0, syscall.EPIPE
 	case to == nil:
 		return 0, syscall.ENOTCONN
 	case to.closed:
@@ -133,7 +130,7 @@ func (s *unix) deliver(to *unix, m *Message, size int) (int, syscall.Errno) {
 	}
 	data := make([]byte, size)
 	m.cursor.Read(data)
-	to.packets = append(to.packets, packet{data, s.address})
+	to.packets = append(to.packets, packet{data, s})
 	to.held += size
 	to.queue.Notify(pollIn)
 	return size, 0
@@ -214,8 +211,8 @@ func (s *unix) receivePacket(m *Message, peek bool) int {
 			n = len(p.data)
 		}
 	}
-	if s.datagram() {
-		m.setName(appendUnix(nil, p.from))
+	if s.datagram() && p.from.address != "" {
+		m.setName(appendUnix(nil, p.from.address))
 	}
 	return n
 }
