@@ -85,7 +85,7 @@ func (s *station) configure(mac wire.MAC, mtu int, addr, gateway string) error {
 }
 
 // do runs f on a thread in the namespace; sockets and commands that f makes
-// belong to it.
+// belong to it. f must return: it cannot end the test.
 func (s *station) do(f func()) {
 	done := make(chan struct{})
 	s.work <- func() {
@@ -120,6 +120,9 @@ func (p tapPort) WriteFrame(frame []byte) error {
 	if rand.Float64() < p.lost {
 		return nil
 	}
+	if wire.Ethernet(frame).Type() == wire.TypeVLAN {
+		frame = wire.Tagged(append([]byte(nil), frame...)).Strip()
+	}
 	_, err := unix.Write(p.fd, frame)
 	return err
 }
@@ -129,13 +132,16 @@ type cable struct {
 	*Engine
 	client, server *station
 	lost           float64
-	stop           chan struct{}
-	stopped        chan struct{}
+	// access is the VLAN that the server's cable is in, without knowing it,
+	// or 0.
+	access  uint16
+	stop    chan struct{}
+	stopped chan struct{}
 }
 
 // newCable lets the engine run until finish is called. A share of the frames
 // gets lost before the engine, and of those left, after it.
-func newCable(t *testing.T, lost float64) *cable {
+func newCable(t *testing.T, lost float64, change ...func(*Config)) *cable {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to make network namespaces and TAPs")
@@ -154,9 +160,15 @@ func newCable(t *testing.T, lost float64) *cable {
 	conf.Interfaces[inside].MTU = 1400
 	conf.Flows = 1000
 	conf.Forward = linuxPolicy(t)
+	for _, f := range change {
+		f(&conf)
+	}
 	var err error
 	if c.Engine, err = New(conf); err != nil {
 		t.Fatal(err)
+	}
+	for _, n := range conf.Interfaces {
+		c.access = max(c.access, n.VLAN)
 	}
 	go c.loop()
 	t.Cleanup(c.finish)
@@ -208,7 +220,11 @@ func (c *cable) loop() {
 				if rand.Float64() < c.lost {
 					continue
 				}
-				c.Input(i, buffer[:n], int64(time.Since(start)))
+				frame := buffer[:n]
+				if i == inside && c.access != 0 {
+					frame = nettest.Tag(frame, c.access)
+				}
+				c.Input(i, frame, int64(time.Since(start)))
 			}
 		}
 		c.Tick(int64(time.Since(start)))
