@@ -105,7 +105,7 @@ func (s *shadow) linkLibrary(src string, l library) {
 		if d.IsDir() && rel == "cmd" {
 			return fs.SkipDir
 		}
-		whole := d.IsDir() && path.Base(rel) == "testdata"
+		whole := d.IsDir() && path.Base(rel) == "testdata" && !embedsTestdata(rel)
 		if _, replaced := l[rel]; replaced || d.IsDir() && !whole {
 			return s.err
 		}
@@ -124,6 +124,9 @@ func (s *shadow) linkLibrary(src string, l library) {
 		s.err = err
 	}
 }
+
+// embedsTestdata says that tests of package embed embed files of a folder.
+func embedsTestdata(rel string) bool { return rel == "embed/internal/embedtest/testdata" }
 
 // hasEmbed says that a file may be embedded by the package it is in, which
 // the go command allows for plain files only.

@@ -128,20 +128,33 @@ func tenderCommand(t testing.TB, args ...string) *exec.Cmd {
 // finish runs a command to its end.
 func finish(t testing.TB, cmd *exec.Cmd) outcome {
 	t.Helper()
+	return finishWithin(t, cmd, runTime)
+}
+
+// buildTime bounds a process that compiles a standard library, maybe.
+const buildTime = 5 * time.Minute
+
+func finishWithin(t testing.TB, cmd *exec.Cmd, limit time.Duration) outcome {
+	t.Helper()
 	var out, err bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &out
 	}
 	cmd.Stderr = &err
 	check(t, cmd.Start())
-	return outcome{wait(t, cmd), out.String(), err.String()}
+	return outcome{waitWithin(t, cmd, limit), out.String(), err.String()}
 }
 
 // wait is the status of a command that has been started: it ends the process
 // that takes too long.
 func wait(t testing.TB, cmd *exec.Cmd) int {
 	t.Helper()
-	kill := time.AfterFunc(runTime, func() { cmd.Process.Kill() })
+	return waitWithin(t, cmd, runTime)
+}
+
+func waitWithin(t testing.TB, cmd *exec.Cmd, limit time.Duration) int {
+	t.Helper()
+	kill := time.AfterFunc(limit, func() { cmd.Process.Kill() })
 	defer kill.Stop()
 	err := cmd.Wait()
 	var exit *exec.ExitError

@@ -24,13 +24,19 @@ type exception struct {
 }
 
 // exceptions are by target, "" for all of them, package and test.
-type exceptions map[[3]string]exception
+type exceptions struct {
+	tests map[[3]string]exception
+	// files are paths below GOROOT that a package's tests need besides those
+	// which every package's find.
+	files map[string][]string
+}
 
-// readExceptions reads lines of the form
+// readExceptions reads lines of the forms
 //
 //	fail|omit[:TARGET] PACKAGE TEST REASON…
+//	files PACKAGE PATH…
 func readExceptions() (exceptions, error) {
-	all := exceptions{}
+	all := exceptions{map[[3]string]exception{}, map[string][]string{}}
 	n := 0
 	for line := range strings.Lines(exceptionsText) {
 		n++
@@ -38,20 +44,24 @@ func readExceptions() (exceptions, error) {
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
+		if fields[0] == "files" && len(fields) > 2 {
+			all.files[fields[1]] = fields[2:]
+			continue
+		}
 		if len(fields) < 4 {
-			return nil, fmt.Errorf("exceptions.txt:%d: not a verb, a package, a test and a reason", n)
+			return all, fmt.Errorf("exceptions.txt:%d: not a verb, a package, a test and a reason", n)
 		}
 		verb, target, _ := strings.Cut(fields[0], ":")
 		key := [3]string{target, fields[1], fields[2]}
 		switch {
 		case verb != "fail" && verb != "omit":
-			return nil, fmt.Errorf("exceptions.txt:%d: %s is neither fail nor omit", n, verb)
+			return all, fmt.Errorf("exceptions.txt:%d: %s is neither fail nor omit", n, verb)
 		case verb == "fail" && fields[2] == whole:
-			return nil, fmt.Errorf("exceptions.txt:%d: only omit is for whole packages", n)
-		case all[key] != exception{}:
-			return nil, fmt.Errorf("exceptions.txt:%d: %s %s is there twice", n, fields[1], fields[2])
+			return all, fmt.Errorf("exceptions.txt:%d: only omit is for whole packages", n)
+		case all.tests[key] != exception{}:
+			return all, fmt.Errorf("exceptions.txt:%d: %s %s is there twice", n, fields[1], fields[2])
 		}
-		all[key] = exception{verb == "omit", strings.Join(fields[3:], " ")}
+		all.tests[key] = exception{verb == "omit", strings.Join(fields[3:], " ")}
 	}
 	return all, nil
 }
@@ -62,7 +72,7 @@ type expected map[string]exception
 // of are those of a package under a target.
 func (all exceptions) of(target, pkg string) expected {
 	found := expected{}
-	for key, e := range all {
+	for key, e := range all.tests {
 		if key[1] == pkg && (key[0] == "" || key[0] == target) {
 			found[key[2]] = e
 		}

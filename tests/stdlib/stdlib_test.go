@@ -145,9 +145,16 @@ func TestExceptions(t *testing.T) {
 	for _, p := range std {
 		have[p] = true
 	}
-	for key := range all {
+	for key := range all.tests {
 		if !have[key[1]] {
 			t.Errorf("there is no package %s", key[1])
+		}
+	}
+	for pkg, files := range all.files {
+		for _, f := range files {
+			if _, err := os.Stat(filepath.Join(runtime.GOROOT(), f)); err != nil || !have[pkg] {
+				t.Errorf("files of %s: %v", pkg, err)
+			}
 		}
 	}
 	e := expected{"TestB": {omit: true}, "TestA": {omit: true}, "TestC": {}}
