@@ -36,7 +36,7 @@ func newQueue(n int) queue {
 	if n == 0 {
 		return queue{}
 	}
-	return queue{make([]waiting, n), bounded.NewIndex[packet.Tuple](n), bounded.NewQueues(2, n)}
+	return queue{make([]waiting, n), bounded.NewIndex(n, packet.HashTuple), bounded.NewQueues(2, n)}
 }
 
 func (q *queue) len() int {
@@ -75,7 +75,7 @@ func (b *Balancer) Waiting() int { return b.waiting.len() }
 // Waits reports whether the connection with this tuple waits already.
 func (b *Balancer) Waits(t packet.Tuple) bool {
 	q := &b.waiting
-	return q.waiting != nil && q.index.Find(t) != bounded.None
+	return q.waiting != nil && q.index.Find(&t) != bounded.None
 }
 
 // Hold copies the first segment of a connection, to be returned by Release. It
@@ -89,7 +89,7 @@ func (b *Balancer) Hold(t packet.Tuple, frame []byte, nowNanos int64) bool {
 	slot := q.queues.First(queueFree)
 	w := &q.waiting[slot]
 	w.length, w.sinceNanos = copy(w.frame[:], frame), nowNanos
-	q.index.Insert(slot, t)
+	q.index.Insert(slot, &t)
 	q.queues.Move(slot, queueWaiting)
 	return true
 }

@@ -144,7 +144,7 @@ func (e *Engine) session(n *iface, p *packet.Packet, match flow.Match, owner uin
 			return DropBalancerRefused, false
 		case p.State == packet.New && !up && p.TCP.Flags()&wire.TCPSyn != 0:
 			e.flows.Forget(match)
-			p.Known = false
+			p.Known, p.Translated = false, false
 			return 0, true
 		}
 	}

@@ -130,7 +130,7 @@ func (e *Engine) datagram(n *iface, to way) Fate {
 			return fate
 		}
 	}
-	if p.Known {
+	if p.Translated {
 		p.TranslateDst()
 		if p.State == packet.Related {
 			e.flows.TranslateQuote(p, match)

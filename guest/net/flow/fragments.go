@@ -47,7 +47,7 @@ const (
 func NewFragments(capacity int) *Fragments {
 	return &Fragments{
 		accepted: make([]acceptedFragment, capacity),
-		index:    bounded.NewIndex[fragmentKey](capacity),
+		index:    bounded.NewIndex(capacity, hashFragment),
 		queues:   bounded.NewQueues(2, capacity),
 	}
 }
@@ -56,13 +56,13 @@ func NewFragments(capacity int) *Fragments {
 // they are now.
 func (t *Fragments) Accept(p *packet.Packet, nowNanos int64) {
 	key := keyOf(p)
-	slot := t.index.Find(key)
+	slot := t.index.Find(&key)
 	if slot == bounded.None {
 		if slot = t.queues.First(fragmentsFree); slot == bounded.None {
 			slot = t.queues.First(fragmentsAccepted)
 			t.index.Delete(slot)
 		}
-		t.index.Insert(slot, key)
+		t.index.Insert(slot, &key)
 	}
 	_, length, _ := p.FragmentAt()
 	t.accepted[slot] = acceptedFragment{nanos: nowNanos, end: length, src: p.Tuple.Src, dst: p.Tuple.Dst}
@@ -72,7 +72,8 @@ func (t *Fragments) Accept(p *packet.Packet, nowNanos int64) {
 // Refuse records that a FirstFragment is being dropped, so that what follows
 // it cannot pass as part of an earlier datagram with the same number.
 func (t *Fragments) Refuse(p *packet.Packet) {
-	if slot := t.index.Find(keyOf(p)); slot != bounded.None {
+	key := keyOf(p)
+	if slot := t.index.Find(&key); slot != bounded.None {
 		t.index.Delete(slot)
 		t.queues.Move(slot, fragmentsFree)
 	}
@@ -82,7 +83,8 @@ func (t *Fragments) Refuse(p *packet.Packet) {
 // lies behind its first fragment, and makes that one's destination its
 // Target.
 func (t *Fragments) Allows(p *packet.Packet, nowNanos int64) bool {
-	slot := t.index.Find(keyOf(p))
+	key := keyOf(p)
+	slot := t.index.Find(&key)
 	if slot == bounded.None {
 		return false
 	}
@@ -91,7 +93,7 @@ func (t *Fragments) Allows(p *packet.Packet, nowNanos int64) bool {
 	if nowNanos-a.nanos >= fragmentLifetime || offset < a.end {
 		return false
 	}
-	p.Known, p.Target = true, p.Tuple
+	p.Known, p.Translated, p.Target = true, true, p.Tuple
 	p.Target.Src, p.Target.Dst = a.src, a.dst
 	return true
 }
@@ -99,4 +101,8 @@ func (t *Fragments) Allows(p *packet.Packet, nowNanos int64) bool {
 func keyOf(p *packet.Packet) fragmentKey {
 	_, _, id := p.FragmentAt()
 	return fragmentKey{p.Original.Src, p.Original.Dst, id, p.Original.Proto, uint16(p.In)}
+}
+
+func hashFragment(s *bounded.Seed, k fragmentKey) uint64 {
+	return s.Hash5(k.src.Lo, k.dst.Lo, k.src.Hi, k.dst.Hi, uint64(k.id)<<32|uint64(k.proto)<<16|uint64(k.in))
 }

@@ -83,7 +83,7 @@ func New(c Config) (*Table, error) {
 	}
 	return &Table{
 		flows:     make([]flow, c.Capacity),
-		index:     bounded.NewIndex[packet.Tuple](2 * c.Capacity),
+		index:     bounded.NewIndex(2*c.Capacity, packet.HashTuple),
 		queues:    bounded.NewQueues(classes, c.Capacity),
 		timeouts:  c.Timeouts.nanos(),
 		stateless: c.StatelessTCP,
@@ -157,9 +157,9 @@ func (t *Table) classify(p *packet.Packet, nowNanos int64) Match {
 
 // target tells p where the datagrams of its flow and direction go.
 func (t *Table) target(p *packet.Packet, slot int32, answer bool) {
-	p.Known, p.Target = true, p.Tuple
+	p.Known = true
 	if t.flows[slot].translated {
-		p.Target = t.leaves(slot, answer)
+		p.Translated, p.Target = true, t.leaves(slot, answer)
 	}
 }
 
@@ -206,7 +206,7 @@ func (t *Table) classifyError(p *packet.Packet, nowNanos int64) Match {
 		// Like an answer, the error leaves for who sent what it quotes, from
 		// whom that was sent to.
 		leaves := t.leaves(slot, answer)
-		p.Known, p.Target = true, p.Tuple
+		p.Known, p.Translated, p.Target = true, true, p.Tuple
 		p.Target.Dst = leaves.Dst
 		if leaves.Src != p.Quoted.Dst {
 			p.Target.Src = leaves.Src
@@ -220,7 +220,7 @@ func (t *Table) classifyError(p *packet.Packet, nowNanos int64) Match {
 // TranslateQuote gives what a Related error quotes the form in which its
 // receiver has sent it.
 func (t *Table) TranslateQuote(p *packet.Packet, m Match) {
-	if p.Known {
+	if p.Translated {
 		p.SetQuoted(t.leaves(m.slot, m.answer).Invert())
 	}
 }
@@ -228,7 +228,8 @@ func (t *Table) TranslateQuote(p *packet.Packet, m Match) {
 // Restore gives a datagram that was translated, or is being translated, the
 // form in which it came in, if its flow is known.
 func (t *Table) Restore(p *packet.Packet) {
-	key := t.index.Find(p.Tuple.Invert())
+	inverse := p.Tuple.Invert()
+	key := t.index.Find(&inverse)
 	if key == bounded.None || !t.flows[key>>1].translated {
 		return
 	}
@@ -288,8 +289,8 @@ func (t *Table) begin(p *packet.Packet, m *Match, owner uint8, nowNanos int64) b
 	*f = flow{lastNanos: nowNanos, owner: owner}
 	answers := p.Tuple.Invert()
 	f.translated = p.Tuple != p.Original
-	t.index.Insert(2*slot, p.Original)
-	t.index.Insert(2*slot+1, answers)
+	t.index.Insert(2*slot, &p.Original)
+	t.index.Insert(2*slot+1, &answers)
 	c := unconfirmed + kindOf(&p.Tuple)
 	if p.TCP != nil && !t.stateless {
 		c = f.conn.update(false, &m.segment)
@@ -354,7 +355,7 @@ func (t *Table) Expire(nowNanos int64, limit int) int {
 // find returns the flow that has a datagram with this tuple, and whether it is
 // an answer.
 func (t *Table) find(tuple *packet.Tuple, nowNanos int64) (slot int32, answer bool) {
-	key := t.index.Find(*tuple)
+	key := t.index.Find(tuple)
 	if key == bounded.None {
 		return bounded.None, false
 	}

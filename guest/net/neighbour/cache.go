@@ -120,7 +120,7 @@ func New(c Config, link Link) (*Cache, error) {
 	cache := &Cache{
 		link:    link,
 		entries: make([]entry, c.Neighbours),
-		index:   bounded.NewIndex[wire.Addr](c.Neighbours),
+		index:   bounded.NewIndex(c.Neighbours, hashAddr),
 		states:  bounded.NewQueues(states, c.Neighbours),
 		frames:  make([]waiting, c.Waiting),
 		queues:  bounded.NewQueues(c.Neighbours+1, c.Waiting),
@@ -131,9 +131,11 @@ func New(c Config, link Link) (*Cache, error) {
 	return cache, nil
 }
 
+func hashAddr(s *bounded.Seed, a wire.Addr) uint64 { return s.Hash2(a.Hi, a.Lo) }
+
 // Lookup returns the address to send to, if it is known.
 func (c *Cache) Lookup(addr wire.Addr) (wire.MAC, bool) {
-	slot := c.index.Find(addr)
+	slot := c.index.Find(&addr)
 	if slot == bounded.None || c.states.Of(slot) == incomplete {
 		return wire.MAC{}, false
 	}
@@ -147,7 +149,7 @@ func (c *Cache) Lookup(addr wire.Addr) (wire.MAC, bool) {
 // frame. Precondition: Lookup(addr) failed; the frame is no longer than
 // FrameBytes.
 func (c *Cache) Hold(addr wire.Addr, frame []byte, tag int, nowNanos int64) bool {
-	slot := c.index.Find(addr)
+	slot := c.index.Find(&addr)
 	asked := slot != bounded.None
 	if !asked {
 		slot = c.begin(addr, nowNanos)
@@ -183,7 +185,7 @@ func (c *Cache) begin(addr wire.Addr, nowNanos int64) int32 {
 	}
 	c.remove(slot, Displaced)
 	c.entries[slot] = entry{addr: addr, tries: 1, sinceNanos: nowNanos}
-	c.index.Insert(slot, addr)
+	c.index.Insert(slot, &addr)
 	c.states.Move(slot, incomplete)
 	return slot
 }
@@ -191,7 +193,7 @@ func (c *Cache) begin(addr wire.Addr, nowNanos int64) int32 {
 // Heard takes note of a message, asked for or not, that says addr is at
 // mac. The caller has checked that both can be a neighbour's.
 func (c *Cache) Heard(addr wire.Addr, mac wire.MAC, nowNanos int64) {
-	slot := c.index.Find(addr)
+	slot := c.index.Find(&addr)
 	if slot == bounded.None {
 		return
 	}

@@ -40,10 +40,11 @@ type Packet struct {
 
 	Fragment Fragment
 	State    State
-	// Known says that the flow is in the table, and Target then is the tuple
-	// that the datagram is to leave with.
-	Known  bool
-	Target Tuple
+	// Known says that the flow is in the table, and Translated that its
+	// datagrams leave with other tuples than they come with: this one with
+	// Target.
+	Known, Translated bool
+	Target            Tuple
 
 	// transport is the transport header and what follows it, and quoted the
 	// datagram in an ICMP error.

@@ -63,7 +63,14 @@ func (p *Packet) Parse6(frame []byte, ip wire.IPv6) error {
 }
 
 func (p *Packet) reset(frame []byte) {
-	*p = Packet{Frame: frame, In: None, Out: None}
+	p.Frame, p.IP, p.IP6 = frame, nil, nil
+	p.TCP, p.UDP, p.ICMP, p.ICMP6, p.transport = nil, nil, nil, nil, nil
+	p.In, p.Out = None, None
+	p.Fragment, p.State, p.Known, p.Translated = Whole, Invalid, false, false
+	p.Tuple.SrcPort, p.Tuple.DstPort, p.Tuple.ICMPType = 0, 0, 0
+	if p.Quoted != (Tuple{}) {
+		p.Quoted, p.QuotedSeq, p.quoted = Tuple{}, 0, headers{}
+	}
 }
 
 func positionOf(offset int) Fragment {

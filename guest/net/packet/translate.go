@@ -178,14 +178,14 @@ func (p *Packet) wanted(addr wire.Addr, port uint16, nowAddr wire.Addr, nowPort 
 // TranslateDst gives a datagram of a known flow the destination that its flow
 // has, and TranslateSrc the source.
 func (p *Packet) TranslateDst() {
-	if p.Known {
+	if p.Translated {
 		p.SetDst(p.Target.Dst, p.Target.DstPort)
 	}
 }
 
 // TranslateSrc is described at TranslateDst.
 func (p *Packet) TranslateSrc() {
-	if p.Known {
+	if p.Translated {
 		p.SetSrc(p.Target.Src, p.Target.SrcPort)
 	}
 }

@@ -188,7 +188,7 @@ func TestNAT(t *testing.T) {
 	if p.Original != was {
 		t.Errorf("original is %v, want %v", p.Original, was)
 	}
-	p.Known, p.Target = true, was
+	p.Known, p.Translated, p.Target = true, true, was
 	if p.DNAT(a, 1); p.Tuple.Dst != was.Dst || p.Tuple.DstPort != was.DstPort {
 		t.Errorf("a known flow went to %v", p.Tuple)
 	}

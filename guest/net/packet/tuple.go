@@ -3,6 +3,7 @@ package packet
 import (
 	"fmt"
 
+	"tender/guest/net/bounded"
 	"tender/guest/net/wire"
 )
 
@@ -16,6 +17,12 @@ type Tuple struct {
 	Proto            uint16
 	// ICMPType is 0 for protocols other than ICMP and ICMPv6.
 	ICMPType uint16
+}
+
+// HashTuple is the hash of a tuple in a bounded.Index.
+func HashTuple(s *bounded.Seed, t Tuple) uint64 {
+	return s.Hash5(t.Src.Lo, t.Dst.Lo, t.Src.Hi, t.Dst.Hi,
+		uint64(t.SrcPort)<<48|uint64(t.DstPort)<<32|uint64(t.Proto)<<16|uint64(t.ICMPType))
 }
 
 // Invert returns the tuple of an answer.
