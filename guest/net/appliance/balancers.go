@@ -15,8 +15,12 @@ func (a *Appliance) newBalancers() ([]*balance.Balancer, error) {
 		if c.ClientIface < 0 || c.ClientIface >= len(p.Ifaces) || c.ServerIface < 0 || c.ServerIface >= len(p.Ifaces) {
 			return nil, fmt.Errorf("balancer %s: its interfaces %d and %d are not among the %d there are", c.Name, c.ClientIface, c.ServerIface, len(p.Ifaces))
 		}
+		var servers []balance.Server
+		for _, s := range c.Servers {
+			servers = append(servers, balance.Server{Addr: s.Address, Port: s.Port})
+		}
 		b, err := balance.New(balance.Config{
-			Iface: a.numbers[c.ClientIface], Port: c.Port, Servers: c.Servers,
+			Iface: a.numbers[c.ClientIface], Port: c.Port, Servers: servers,
 			SessionLimit: c.SessionLimit, WaitLimit: c.WaitQueueLimit,
 		})
 		if err != nil {
@@ -36,8 +40,8 @@ func (a *Appliance) checkServers() error {
 			continue
 		}
 		for _, s := range c.Servers {
-			if n, ok := a.engine.WayTo(s.Addr); !ok || n != a.numbers[c.ServerIface] {
-				return fmt.Errorf("balancer %s: no route leads to server %v through interface %s", c.Name, s.Addr, f.Name)
+			if n, ok := a.engine.WayTo(s.Address); !ok || n != a.numbers[c.ServerIface] {
+				return fmt.Errorf("balancer %s: no route leads to server %v through interface %s", c.Name, s.Address, f.Name)
 			}
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"tender/guest/net/balance"
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 )
@@ -17,7 +16,7 @@ func balancing() *Program {
 	}
 	p.Balancers = []Balancer{{
 		Name: "lb", ClientIface: 0, Port: 80, ServerIface: 1,
-		Servers: []balance.Server{{Addr: wire.From4(target), Port: 8080}},
+		Servers: []Server{{Address: wire.From4(target), Port: 8080}},
 	}}
 	p.Timers = []Timer{{Interval: time.Second, Data: []Data{Timestamp, Stats, Memory, CPU, LB, Timers}}}
 	return p

@@ -3,7 +3,6 @@ package appliance
 import (
 	"time"
 
-	"tender/guest/net/balance"
 	"tender/guest/net/flow"
 	"tender/guest/net/journal"
 	"tender/guest/net/packet"
@@ -155,5 +154,11 @@ type Balancer struct {
 	// address; New refuses servers whose route does not lead to ServerIface
 	// if that is Static.
 	ServerIface int
-	Servers     []balance.Server
+	Servers     []Server
+}
+
+// Server is one of a balancer's servers.
+type Server struct {
+	Address wire.Addr
+	Port    uint16
 }
