@@ -193,7 +193,7 @@ func (st *state) allowed(s *step) bool {
 	datagram := st.kind[1] == syscall.SOCK_DGRAM
 	switch s.nr {
 	case syscall.SYS_SHUTDOWN:
-		return !inet && !datagram && st.connects != 0
+		return !inet && !datagram && st.connects != 0 && !st.failed
 	case syscall.SYS_CONNECT:
 		return !inet || st.connects == 0 && !st.bound && !st.refused
 	case syscall.SYS_BIND:
