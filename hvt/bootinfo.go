@@ -30,6 +30,7 @@ func (h *host) attach(c *Config) ([]abi.ManifestEntry, error) {
 
 // bootInfo is what the guest finds at abi.HVTBootInfo.
 type bootInfo struct {
+	heapAt             uint64 // see abi.Events
 	kernelEnd, cycleHz uint64
 	hostFeatures       uint32
 	netRing            uint64 // GPA, 0 if none is offered

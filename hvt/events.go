@@ -40,18 +40,24 @@ const (
 	eventsStop       = 48
 	eventsRIP        = 56
 	eventsRFLAGS     = 64
-	eventsSize       = 72
+	eventsHeapAt     = 72
+	eventsSize       = 80
 )
 
-// find takes abi.Events of the image's note.
-func (e *events) find(im *image.Image, m *memory, ranges []image.Range) error {
-	if im.Tender == nil || im.Tender.Flags&abi.FlagEvents == 0 {
+func takesEvents(im *image.Image) bool {
+	return im.Tender != nil && im.Tender.Flags&abi.FlagEvents != 0
+}
+
+// find takes abi.Events of the image's note, and says where the heap is to be.
+func (e *events) find(im *image.Image, m *memory, ranges []image.Range, heapAt uint64) error {
+	if !takesEvents(im) {
 		return nil
 	}
 	at := im.Tender.Events
 	for _, r := range ranges {
 		if r.Flags&elf.PF_W != 0 && at%8 == 0 && at >= r.Start && at < r.End && r.End-at >= eventsSize {
 			e.at = m.bytes[at : at+eventsSize : at+eventsSize]
+			e.put(eventsHeapAt, heapAt)
 			return nil
 		}
 	}

@@ -76,7 +76,7 @@ func TestNotReady(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	vm.Run(ctx)
-	if e := peek[abi.Events](t, vm, eventsAt); e != (abi.Events{}) {
+	if e := peek[abi.Events](t, vm, eventsAt); e != (abi.Events{HeapAt: e.HeapAt}) {
 		t.Errorf("events are %+v", e)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 
 	"golang.org/x/sys/unix"
 
@@ -30,11 +31,24 @@ type memory struct {
 // small pages and fetched before the first instruction; what only large guests
 // reach is made of huge pages.
 const (
-	smallStart = 16 << 20 // bytes of small pages at the start
-	smallEnd   = 2 << 20  // bytes of small pages at the end
-	fetchHeap  = 2 << 20  // bytes fetched after the image
-	fetchStack = 64 << 10 // bytes fetched at the end
+	smallStart = 16 << 20  // bytes of small pages at the start
+	smallEnd   = 2 << 20   // bytes of small pages at the end
+	fetchHeap  = 2 << 20   // bytes of heap fetched
+	fetchBooks = 128 << 10 // bytes fetched after the image, where the guest kernel keeps books
+	fetchStack = 128 << 10 // bytes fetched at the end
+	heapShift  = 8 << 20   // bytes by which the heap may be behind the image
 )
+
+// heapAt chooses where the guest's heap begins: on a page in the first eighth of
+// what is behind the image, where all of it is made of small pages.
+func (m *memory) heapAt(imageEnd uint64) uint64 {
+	size := uint64(len(m.bytes))
+	if imageEnd >= min(size, smallStart-fetchHeap) {
+		return 0
+	}
+	room := min((size-imageEnd)/8, heapShift, smallStart-fetchHeap-imageEnd)
+	return (imageEnd + rand.Uint64N(room+1) + abi.PageSize - 1) &^ (abi.PageSize - 1)
+}
 
 // newMemory maps zeros that take no room until they are touched.
 func newMemory(size, ringSize uint64) (memory, error) {
@@ -51,13 +65,22 @@ func newMemory(size, ringSize uint64) (memory, error) {
 }
 
 // fetch makes the host allocate what a guest touches first, its image
-// included: one call instead of a fault for each page. It stays within
-// smallStart, whatever the image says of its size. Without
+// and the start of its heap included: one call instead of a fault for each
+// page. It stays within smallStart, whatever the image says of its size. Without
 // MADV_POPULATE_WRITE (Linux 5.14) the faults come one by one.
-func (m *memory) fetch(imageEnd uint64) {
+func (m *memory) fetch(imageEnd, heapAt uint64) {
 	size := uint64(len(m.bytes))
-	end := min(imageEnd, smallStart-fetchHeap) + fetchHeap
-	_ = unix.Madvise(m.bytes[min(abi.MinLoadAddr, size):min(end&^(abi.PageSize-1), size)], unix.MADV_POPULATE_WRITE)
+	populate := func(from, to uint64) {
+		if from, to := min(from, size)&^(abi.PageSize-1), min(to, smallStart, size)&^(abi.PageSize-1); from < to {
+			_ = unix.Madvise(m.bytes[from:to], unix.MADV_POPULATE_WRITE)
+		}
+	}
+	if heapAt < imageEnd+fetchHeap {
+		populate(abi.MinLoadAddr, max(imageEnd, heapAt)+fetchHeap)
+	} else {
+		populate(abi.MinLoadAddr, imageEnd+fetchBooks)
+		populate(heapAt, heapAt+fetchHeap)
+	}
 	_ = unix.Madvise(m.bytes[size-min(fetchStack, size):], unix.MADV_POPULATE_WRITE)
 }
 

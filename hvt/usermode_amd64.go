@@ -103,6 +103,11 @@ func userPages(base, memBytes uint64, ranges []image.Range) *pageTables {
 			low[i] = addr | ptePAD | pteU | pteNX
 		}
 	}
+	// The host makes the start of small pages, see memory: a KVM that shadows the
+	// tables maps neighbours along where ours are small too.
+	for addr := uint64(largePage); addr < min(memBytes, smallStart); addr += largePage {
+		p.small(pde(addr))
+	}
 	for _, r := range ranges {
 		rights := uint64(ptePAD | pteU)
 		if r.Flags&elf.PF_W != 0 {

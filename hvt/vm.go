@@ -119,9 +119,13 @@ func build(c Config) (_ *VM, err error) {
 	// The kernel makes the machine while another thread fills its memory:
 	// each takes about as long.
 	loaded := make(chan error, 1)
-	boot := bootInfo{entries: entries, cmdline: cmdline}
+	end := imageEnd(c.Image)
+	boot := bootInfo{entries: entries, cmdline: cmdline, heapAt: end}
+	if takesEvents(c.Image) {
+		boot.heapAt = vm.host.mem.heapAt(end)
+	}
 	go func() {
-		vm.host.mem.fetch(imageEnd(c.Image))
+		vm.host.mem.fetch(end, boot.heapAt)
 		var err error
 		boot.kernelEnd, err = c.Image.Load(vm.host.mem.bytes)
 		loaded <- err
@@ -210,7 +214,7 @@ func (vm *VM) prepare(im *image.Image, boot bootInfo) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: cannot start in %s mode: %w", vm.name, vm.mode, err)
 	}
-	if err := vm.events.find(im, mem, ranges); err != nil {
+	if err := vm.events.find(im, mem, ranges, boot.heapAt); err != nil {
 		return fmt.Errorf("%s: %w", vm.name, err)
 	}
 	mem.seal(ranges)

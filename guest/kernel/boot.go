@@ -9,6 +9,9 @@ const (
 	// rtStack is what the Go runtime takes for the first thread's g0 stack,
 	// with room for what runs below its own limit.
 	rtStack = 64<<10 + 16<<10
+	// stackShifts is the number of places of that stack, a page apart; it
+	// differs from one boot to the next.
+	stackShifts = 16
 	// maxMemory is what the runtime's heap addresses reach.
 	maxMemory = 8 << 30
 	// maxArgs bounds os.Args.
@@ -73,12 +76,14 @@ func layOut(m *machine) {
 	line := cstring(m.cmdline, abi.CmdlineSize)
 	top := min(m.memSize, maxMemory)
 	words := (top - 16 - abi.CmdlineSize) &^ 15
+	words -= uintptr(random64()) % stackShifts * pageSize
 	vector := words - (maxArgs+16)*8
 	bootSP = vector
 	if m.kernelEnd > vector-rtStack {
 		die("too little memory beside the image: start it with a larger --mem")
 	}
 	pages.init(m.kernelEnd, vector-rtStack)
+	pages.shift(uintptr(tender.HeapAt), random64())
 
 	p := pointerList{vector}
 	argc := at[uint64](p.push(0))

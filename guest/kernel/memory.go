@@ -21,10 +21,11 @@ const (
 
 // pageMap is an allocator of address space that is all backed by memory.
 type pageMap struct {
-	base  uintptr // address of page 0, page aligned
-	state []byte
-	hint  int // no free page is below
-	free  int
+	base   uintptr // address of page 0, page aligned
+	state  []byte
+	origin int // pages below are handed out last
+	hint   int // no page from origin to here is free
+	free   int
 }
 
 // init makes [start, end) the region; the state bytes take the first pages.
@@ -40,6 +41,18 @@ func (m *pageMap) init(start, end uintptr) {
 	m.base = start + meta*pageSize
 	m.setState(bytesAt(start, pages-meta))
 	m.free = int(pages - meta)
+}
+
+// shift has memory handed out from a place that differs from one boot to the
+// next: the one the tender has chosen, or one that random chooses, within the
+// first eighth. What is below serves when all else is used.
+func (m *pageMap) shift(chosen uintptr, random uint64) {
+	const most = 8 << 20 / pageSize
+	m.origin = int(random % uint64(min(len(m.state)/8, most)+1))
+	if first, _, ok := m.span(chosen, 0); ok {
+		m.origin = min(first, len(m.state)/4)
+	}
+	m.hint = m.origin
 }
 
 // setState stores the slice without a write barrier: its memory is none of
@@ -64,7 +77,8 @@ func (m *pageMap) span(addr, n uintptr) (first, count int, ok bool) {
 }
 
 // alloc hands out n bytes of zero pages in the given state, at the wanted
-// address if that is free, else at the lowest that fits; 0 if none fits.
+// address if that is free, else at the lowest from origin that fits, else at the
+// lowest of all; 0 if none fits.
 func (m *pageMap) alloc(want, n uintptr, state byte) uintptr {
 	if n == 0 || n > uintptr(m.free)*pageSize {
 		return 0
@@ -81,15 +95,27 @@ func (m *pageMap) alloc(want, n uintptr, state byte) uintptr {
 	for m.hint < len(m.state) && m.state[m.hint] > pageDirty {
 		m.hint++
 	}
-	for first := m.aligned(m.hint, align); first+count <= len(m.state); {
+	first := m.fit(m.hint, count, align)
+	if first < 0 && m.origin > 0 {
+		first = m.fit(0, count, align)
+	}
+	if first < 0 {
+		return 0
+	}
+	m.take(first, count, state)
+	return m.base + uintptr(first)*pageSize
+}
+
+// fit is the lowest page from which on count pages are free, or -1.
+func (m *pageMap) fit(from, count int, align uintptr) int {
+	for first := m.aligned(from, align); first+count <= len(m.state); {
 		used := m.lastUsed(first, count)
 		if used < 0 {
-			m.take(first, count, state)
-			return m.base + uintptr(first)*pageSize
+			return first
 		}
 		first = m.aligned(used+1, align)
 	}
-	return 0
+	return -1
 }
 
 func (m *pageMap) aligned(page int, align uintptr) int {
@@ -162,9 +188,7 @@ func (m *pageMap) release(addr, n uintptr) bool {
 			m.free++
 		}
 	}
-	if first < m.hint {
-		m.hint = first
-	}
+	m.hint = min(m.hint, max(first, m.origin))
 	return true
 }
 

@@ -144,7 +144,7 @@ func (o *pageModel) check() {
 			if state > pageDirty {
 				o.t.Fatalf("page %d is free, its state is %d", i, state)
 			}
-			if i < o.m.hint {
+			if i >= o.m.origin && i < o.m.hint {
 				o.t.Fatalf("page %d is free, the hint is %d", i, o.m.hint)
 			}
 		} else if state != p.state {
@@ -188,6 +188,7 @@ func TestPageMap(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		o := newPageModel(t, 3<<20+int(seed)*pageSize)
+		o.m.shift(0, seed*0x1234567)
 		for range 400 {
 			v := r.Uint32()
 			o.step(byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
@@ -200,12 +201,46 @@ func FuzzPageMap(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 2, 0, 0, 9, 4, 5, 0, 20, 0x81, 7, 1, 7, 3, 3, 0, 30, 5, 0, 0, 63, 6, 0, 0, 63})
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		o := newPageModel(t, 2<<20)
+		o.m.shift(0, uint64(len(ops))/3)
 		for len(ops) >= 4 {
 			o.step(ops[0], ops[1], ops[2], ops[3])
 			ops = ops[4:]
 		}
 		o.check()
 	})
+}
+
+// Memory is handed out from where the map was shifted to, and all of it is.
+func TestPageMapShift(t *testing.T) {
+	const nowhere = 1 << 47
+	places := map[uintptr]bool{}
+	for i, c := range []struct {
+		chosen uintptr // less start
+		random uint64
+	}{{nowhere, 0}, {nowhere, 1}, {nowhere, 1 << 63}, {nowhere, ^uint64(0)}, {100 * pageSize, 7}, {100*pageSize + 1, 7}, {2 << 20, 7}, {8 << 20, 3}, {0, 2}} {
+		start := mapRegion(t, 4<<20)
+		m := new(pageMap)
+		m.init(start, start+4<<20)
+		m.shift(start+c.chosen, c.random)
+		first := m.alloc(0, pageSize, pageMapped)
+		if first < m.base || first > m.base+1<<20 {
+			t.Errorf("case %d: the first page is %#x behind the base", i, first-m.base)
+		}
+		if c.chosen == 100*pageSize && first != start+c.chosen {
+			t.Errorf("case %d: the first page is at %#x, not where it was wanted", i, first)
+		}
+		places[first-m.base] = true
+		total := 1
+		for m.alloc(0, pageSize, pageMapped) != 0 {
+			total++
+		}
+		if total != len(m.state) || m.free != 0 {
+			t.Errorf("case %d: %d pages of %d, %d are free", i, total, len(m.state), m.free)
+		}
+	}
+	if len(places) < 5 {
+		t.Errorf("only %d places", len(places))
+	}
 }
 
 // Ranges that are not pages of the region are refused, whatever they are.
