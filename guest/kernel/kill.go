@@ -70,9 +70,8 @@ func rouse(sig uintptr) {
 	}
 }
 
-// sysTgkill sends a signal to one thread. One that waits is not interrupted:
-// what threads send each other asks the receiver to look up from what it
-// computes.
+// sysTgkill sends a signal to one thread. One that waits is interrupted, but
+// not by SIGURG, which asks the receiver to look up from what it computes.
 func sysTgkill(tid, sig uintptr) int64 {
 	if sig >= numSig {
 		return eINVAL
@@ -85,6 +84,9 @@ func sysTgkill(tid, sig uintptr) int64 {
 		}
 		if sig != 0 && !ignored(sig) {
 			t.signals |= signalBit(sig)
+			if sig != sigURG && t.sigmask&signalBit(sig) == 0 {
+				interrupt(t)
+			}
 		}
 		return 0
 	}

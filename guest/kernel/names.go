@@ -2,11 +2,14 @@ package kernel
 
 // Calls that change the names in the tree.
 
+// Flags of calls that take a directory and a path: AT_*.
 const (
-	flagNofollow  = 0x100  // AT_SYMLINK_NOFOLLOW
-	flagRemoveDir = 0x200  // AT_REMOVEDIR
-	flagFollow    = 0x400  // AT_SYMLINK_FOLLOW
-	flagEmptyPath = 0x1000 // AT_EMPTY_PATH
+	flagNofollow    = 0x100
+	flagRemoveDir   = 0x200
+	flagEffective   = 0x200 // AT_EACCESS
+	flagFollow      = 0x400
+	flagNoAutomount = 0x800
+	flagEmptyPath   = 0x1000
 )
 
 // sysMake is mkdirat and mknodat, with the type in the mode.

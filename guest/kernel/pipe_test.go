@@ -278,3 +278,24 @@ func TestEventfd(t *testing.T) {
 		t.Errorf("waiter: state %d, result %d, %d", waiter.state, int64(waiter.ax), *word)
 	}
 }
+
+// A signal ends a wait, unless the thread has it blocked.
+func TestSignalEndsWait(t *testing.T) {
+	buf := startFiles(t)
+	r, _ := openPipe(t, buf, 0)
+	const usr1, handler = 10, 0x1000
+	actions[usr1].handler = handler
+	defer func() { actions[usr1] = sigaction{} }()
+	reader := call(0, r, buf, 100)
+	reader.sigmask = 1 << (usr1 - 1)
+	if sysTgkill(uintptr(reader.tid), usr1); reader.state != threadWaits {
+		t.Error("a signal that is blocked ended a wait")
+	}
+	reader.sigmask = 0
+	if sysTgkill(uintptr(reader.tid), sigURG); reader.state != threadWaits {
+		t.Error("SIGURG ended a wait")
+	}
+	if sysTgkill(uintptr(reader.tid), usr1); reader.state != threadRunnable || int64(reader.ax) != eINTR {
+		t.Errorf("state %d, result %d", reader.state, int64(reader.ax))
+	}
+}

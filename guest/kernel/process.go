@@ -38,12 +38,41 @@ func sysSethostname(name, n uintptr) int64 {
 	return 0
 }
 
-// onlyRoot answers the calls that change identity: there is one user.
-func onlyRoot(id uintptr) int64 {
-	if id := uint32(id); id != 0 && id != 1<<32-1 {
-		return ePERM
+// onlyRoot answers the calls that change identity, by the ids they set: there
+// is one user, and ^0 stands for no change.
+func onlyRoot(nr uint64, a, b, c uintptr) int64 {
+	const setreuid, setregid, setresuid, setresgid = 113, 114, 117, 119
+	switch nr {
+	case setreuid, setregid:
+		c = 0
+	case setresuid, setresgid:
+	default:
+		b, c = 0, 0
+	}
+	for _, id := range [3]uint32{uint32(a), uint32(b), uint32(c)} {
+		if id != 0 && id != 1<<32-1 {
+			return ePERM
+		}
 	}
 	return 0
+}
+
+// keepCaps is a flag of the process that is remembered and means nothing.
+var keepCaps uintptr
+
+// sysPrctl knows the names of threads, which nobody reads, and keepCaps.
+func sysPrctl(option, arg uintptr) int64 {
+	const getKeepCaps, setKeepCaps, setName = 7, 8, 15
+	switch {
+	case option == getKeepCaps:
+		return int64(keepCaps)
+	case option == setKeepCaps && arg <= 1:
+		keepCaps = arg
+		return 0
+	case option == setName:
+		return 0
+	}
+	return eINVAL
 }
 
 func sysGetresuid(real, effective, saved uintptr) int64 {

@@ -162,7 +162,7 @@ func dispatch(t *thread) int64 {
 	case 102, 104, 107, 108, 115: // getuid, getgid, geteuid, getegid, getgroups
 		return 0
 	case 105, 106, 113, 114, 117, 119, 122, 123: // setuid, setgid, setreuid, setregid, setresuid, setresgid, setfsuid, setfsgid
-		return onlyRoot(a)
+		return onlyRoot(t.ax, a, b, c)
 	case 111, 121, 124: // getpgrp, getpgid, getsid
 		return 1
 	case 118, 120: // getresuid, getresgid
@@ -176,7 +176,7 @@ func dispatch(t *thread) int64 {
 	case 138: // fstatfs
 		return sysFstatfs(a, b)
 	case 157: // prctl
-		return eINVAL
+		return sysPrctl(a, b)
 	case 158: // arch_prctl
 		return sysArchPrctl(a, b)
 	case 160: // setrlimit
@@ -220,6 +220,9 @@ func dispatch(t *thread) int64 {
 	case 261: // futimesat
 		return sysTimevals(a, b, c)
 	case 262: // newfstatat
+		if d&^(flagNofollow|flagNoAutomount|flagEmptyPath) != 0 {
+			return eINVAL
+		}
 		return sysStat(a, b, c, d)
 	case 263: // unlinkat
 		return sysUnlink(a, b, c)
@@ -264,8 +267,14 @@ func dispatch(t *thread) int64 {
 	case 436: // close_range
 		return sysCloseRange(a, b, c)
 	case 439: // faccessat2
+		if d&^(flagEffective|flagNofollow|flagEmptyPath) != 0 {
+			return eINVAL
+		}
 		return sysAccess(a, b, c, d)
 	case 452: // fchmodat2
+		if d&^(flagNofollow|flagEmptyPath) != 0 {
+			return eINVAL
+		}
 		return sysChmod(a, b, c, d)
 	}
 	return eNOSYS

@@ -57,6 +57,15 @@ func abandonWaits(fd uintptr, f *file) {
 	}
 }
 
+// interrupt ends the system call in which a thread waits, as a signal does. A
+// call that was handed up goes on: its answer would be lost.
+func interrupt(t *thread) {
+	switch t.state {
+	case threadFutex, threadSleep, threadEpoll, threadWaits, threadRetries:
+		wake(t, eINTR)
+	}
+}
+
 // retry makes the calls again for which something has happened.
 func retry() {
 	caller := current
