@@ -24,6 +24,7 @@ import (
 //	socket, socketpair      p descriptors                  x type, y protocol
 //	listen, shutdown                                       x backlog, direction
 //	fcntl                                                  x command, y argument
+//	dup2, dup3                                             x descriptor
 //	ioctl                   p argument                     x request
 //	close, dup, fstat       p stat
 //
@@ -62,7 +63,7 @@ func (t *Table) Raw(nr uintptr, a [6]uintptr) (uintptr, syscall.Errno) {
 		x, y, p, q = a[1], a[2], pointer(a[3]), pointer(a[4])
 	case syscall.SYS_SOCKET, syscall.SYS_SOCKETPAIR:
 		x, y, p = a[1], a[2], pointer(a[3])
-	case syscall.SYS_LISTEN, syscall.SYS_SHUTDOWN, syscall.SYS_FCNTL:
+	case syscall.SYS_LISTEN, syscall.SYS_SHUTDOWN, syscall.SYS_FCNTL, syscall.SYS_DUP2, syscall.SYS_DUP3:
 		x, y = a[1], a[2]
 	case syscall.SYS_IOCTL:
 		x, p = a[1], pointer(a[2])
@@ -162,6 +163,11 @@ func (t *Table) call(nr uintptr, fd int, p, q, r unsafe.Pointer, x, y, z uintptr
 		return 0, t.Close(fd)
 	case syscall.SYS_DUP:
 		return t.Dup(fd, 0)
+	case syscall.SYS_DUP2, syscall.SYS_DUP3:
+		if nr == syscall.SYS_DUP2 && int(int32(x)) == fd && t.Is(fd) {
+			return fd, 0
+		}
+		return t.DupTo(fd, int(int32(x)))
 	case syscall.SYS_FSTAT:
 		return 0, t.stat(fd, (*syscall.Stat_t)(p))
 	}

@@ -118,6 +118,24 @@ func (t *Table) Dup(fd, atLeast int) (int, syscall.Errno) {
 	return other, 0
 }
 
+// DupTo makes other a descriptor for the same socket, in place of the socket it
+// was; EBUSY if the kernel has other uses for it.
+func (t *Table) DupTo(fd, other int) (int, syscall.Errno) {
+	if fd == other {
+		return -1, syscall.EINVAL
+	}
+	if !t.Is(fd) {
+		return -1, syscall.EBADF
+	}
+	t.Close(other)
+	got, errno := t.Dup(fd, other)
+	if errno == 0 && got != other {
+		t.Close(got)
+		return -1, syscall.EBUSY
+	}
+	return got, errno
+}
+
 // Close closes a descriptor, and its socket with the last one. What a stream
 // has not sent yet is still sent.
 func (t *Table) Close(fd int) syscall.Errno {

@@ -47,6 +47,18 @@ func TestDescriptors(t *testing.T) {
 	}
 	must(t, h.Close(dup))
 	other := h.bound(t, "127.0.0.1:5000") // free again
+	if got, errno := h.raw(syscall.SYS_DUP3, other, c, 0); int(got) != c || errno != 0 || text(h.local(t, c)) != "127.0.0.1:5000" {
+		t.Error("dup3:", got, errno)
+	}
+	if got, errno := h.raw(syscall.SYS_DUP2, other, other); int(got) != other || errno != 0 {
+		t.Error("dup2:", got, errno)
+	}
+	busy, errno := h.kernel.Open()
+	must(t, errno)
+	if _, errno := h.raw(syscall.SYS_DUP3, other, busy, 0); errno != syscall.EBUSY {
+		t.Error("dup3:", errno)
+	}
+	must(t, h.kernel.Close(busy))
 	must(t, h.Close(other))
 	must(t, h.Close(c))
 

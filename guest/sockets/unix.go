@@ -2,8 +2,6 @@ package sockets
 
 import (
 	"fmt"
-	"path"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -45,29 +43,11 @@ type packet struct {
 	from *unix
 }
 
-// unixNames is the bound sockets: paths, which all types share, and abstract
-// names, which begin with NUL and of which each type has its own.
-type unixNames struct {
-	mu    sync.Mutex
-	bound map[string]*unix
-	auto  int
-}
-
-// nameKey is a name's key in bound.
-func nameKey(name string, typ int) string {
-	if name != "" && name[0] == 0 {
-		return string(rune(typ)) + name
-	}
-	return name
-}
-
 // Bounds of what one socket holds.
 const (
 	unixBuffer  = 212992 // net.core.wmem_default
 	unixPackets = 512
 )
-
-const maxUnixPath = 108
 
 func (t *Table) newUnix(typ, protocol int) (socket, syscall.Errno) {
 	switch typ {
@@ -94,62 +74,6 @@ func (s *unix) kind() (int, int, int) { return syscall.AF_UNIX, s.typ, 0 }
 func (s *unix) events() *waiter.Queue { return &s.queue }
 func (s *unix) datagram() bool        { return s.typ == syscall.SOCK_DGRAM }
 func (s *unix) lock() *sync.Mutex     { return &s.table.names.mu }
-
-// parseUnix reads a struct sockaddr_un. Paths come back clean, so that two
-// spellings of one file are one name.
-func parseUnix(b []byte) (string, syscall.Errno) {
-	family, errno := addressFamily(b)
-	if errno != 0 {
-		return "", errno
-	}
-	if family != syscall.AF_UNIX || len(b) > 2+maxUnixPath {
-		return "", syscall.EINVAL
-	}
-	name := b[2:]
-	if len(name) == 0 || name[0] == 0 {
-		return string(name), 0
-	}
-	if i := slices.Index(name, 0); i >= 0 {
-		name = name[:i]
-	}
-	return path.Clean(string(name)), 0
-}
-
-func appendUnix(b []byte, name string) []byte {
-	b = append(b, syscall.AF_UNIX, 0)
-	b = append(b, name...)
-	if name != "" && name[0] != 0 {
-		b = append(b, 0)
-	}
-	return b
-}
-
-// Unlink removes the name of a socket that is bound to a path. It returns
-// whether there was one.
-func (t *Table) Unlink(name string) bool {
-	name = path.Clean(name)
-	t.names.mu.Lock()
-	defer t.names.mu.Unlock()
-	_, ok := t.names.bound[name]
-	delete(t.names.bound, name)
-	return ok
-}
-
-// find is the socket of a type that has a name. The lock is held.
-func (n *unixNames) find(name string, typ int) (*unix, syscall.Errno) {
-	s := n.bound[nameKey(name, typ)]
-	switch {
-	case name == "":
-		return nil, syscall.EINVAL
-	case s == nil && name[0] != 0:
-		return nil, syscall.ENOENT
-	case s == nil:
-		return nil, syscall.ECONNREFUSED
-	case s.typ != typ:
-		return nil, syscall.EPROTOTYPE
-	}
-	return s, 0
-}
 
 func (s *unix) bind(addr []byte) syscall.Errno {
 	name, errno := parseUnix(addr)
@@ -318,70 +242,4 @@ func (s *unix) hangUp() {
 	}
 	s.peer = nil
 	s.bytes = ring{}
-}
-
-func (s *unix) option(value []byte, level, name int) ([]byte, syscall.Errno) {
-	if level != syscall.SOL_SOCKET {
-		return nil, syscall.EOPNOTSUPP
-	}
-	s.lock().Lock()
-	defer s.lock().Unlock()
-	switch name {
-	case syscall.SO_ERROR:
-		e := s.failure
-		s.failure = 0
-		return appendInt(value, int(e)), 0
-	case syscall.SO_ACCEPTCONN:
-		return appendInt(value, number(s.listening)), 0
-	case syscall.SO_PASSCRED:
-		return appendInt(value, number(s.passCredentials)), 0
-	case syscall.SO_RCVBUF, syscall.SO_SNDBUF:
-		return appendInt(value, unixBuffer), 0
-	case syscall.SO_PEERCRED:
-		return appendCredentials(value), 0
-	case syscall.SO_REUSEADDR, syscall.SO_KEEPALIVE, syscall.SO_BROADCAST, syscall.SO_PRIORITY:
-		return appendInt(value, s.kept[name]), 0
-	case syscall.SO_LINGER:
-		return append(value, s.linger[:]...), 0
-	}
-	return nil, syscall.ENOPROTOOPT
-}
-
-// setOption accepts what only tunes a socket.
-func (s *unix) setOption(level, name int, value []byte) syscall.Errno {
-	if level != syscall.SOL_SOCKET {
-		return syscall.EOPNOTSUPP
-	}
-	v, errno := parseInt(level, value)
-	if errno != 0 || name == syscall.SO_LINGER && len(value) < 8 {
-		return syscall.EINVAL
-	}
-	s.lock().Lock()
-	defer s.lock().Unlock()
-	switch name {
-	case syscall.SO_PASSCRED:
-		s.passCredentials = v != 0
-		return 0
-	case syscall.SO_REUSEADDR, syscall.SO_KEEPALIVE, syscall.SO_BROADCAST:
-		v = number(v != 0)
-		fallthrough
-	case syscall.SO_PRIORITY:
-		if s.kept == nil {
-			s.kept = map[int]int{}
-		}
-		s.kept[name] = v
-		return 0
-	case syscall.SO_LINGER:
-		copy(s.linger[:], value)
-		s.linger[0], s.linger[1], s.linger[2], s.linger[3] = byte(number(v != 0)), 0, 0, 0
-		return 0
-	case syscall.SO_RCVBUF, syscall.SO_SNDBUF, syscall.SO_RCVBUFFORCE, syscall.SO_SNDBUFFORCE:
-		return 0
-	}
-	return syscall.ENOPROTOOPT
-}
-
-// appendCredentials appends struct ucred of the one process there is.
-func appendCredentials(b []byte) []byte {
-	return appendInt(appendInt(appendInt(b, 1), 0), 0)
 }
