@@ -37,6 +37,7 @@ type Appliance struct {
 	clock          clock
 	timers         []timer
 	sender         sender
+	sampler        *sampler
 	askers         []*asker
 	balancers      []*balance.Balancer
 	// leases are the addresses of interfaces that are not Static, by their

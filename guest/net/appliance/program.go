@@ -134,7 +134,7 @@ const (
 	// LB are the counters of balancers, if there are any.
 	LB
 	// StackSampling is where the program spends its time: the five functions
-	// seen most often in the last second before it prints.
+	// seen most often since the timer's last shot, a hundred looks a second.
 	StackSampling
 	Timers
 )

@@ -23,6 +23,8 @@ func (a *Appliance) print(t *timer, now time.Time) {
 			memory(&b)
 		case CPU:
 			cpu(&b)
+		case StackSampling:
+			a.sampler.print(&b)
 		case LB:
 			a.sessions(&b)
 		case Timers:

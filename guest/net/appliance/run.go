@@ -40,6 +40,10 @@ func (a *Appliance) prepare() error {
 // Run forwards until ctx is cancelled or a device fails. It does not allocate
 // while it forwards. The cancelling is noticed when something happens next.
 func (a *Appliance) Run(ctx context.Context) error {
+	if a.sampler != nil {
+		stop := a.sampler.start()
+		defer stop()
+	}
 	a.engine.Announce()
 	all := uint64(1)<<len(a.devices) - 1
 	ready := all

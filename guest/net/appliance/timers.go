@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,6 +22,9 @@ func (a *Appliance) startTimers() error {
 			return fmt.Errorf("timer %d: an interval of %v is too short; it is at least a millisecond", i+1, t.Interval)
 		}
 		a.timers = append(a.timers, timer{Timer: t, next: a.clock.start.Add(firstShot)})
+		if a.sampler == nil && slices.Contains(t.Data, StackSampling) {
+			a.sampler = newSampler()
+		}
 	}
 	return nil
 }
