@@ -76,27 +76,14 @@ func residentKiB(tender string, args ...string) (total float64, err error) {
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		return 0, fmt.Errorf("the guest did not start: %w", err)
 	}
-	pids := []string{strconv.Itoa(cmd.Process.Pid)}
-	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", cmd.Process.Pid))
+	pids, err := family(cmd.Process.Pid)
 	if err != nil {
 		return 0, err
 	}
-	for _, file := range children {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return 0, err
-		}
-		pids = append(pids, strings.Fields(string(data))...)
-	}
 	for _, pid := range pids {
-		data, err := os.ReadFile("/proc/" + pid + "/status")
+		kib, err := procKiB(pid, "status", "VmRSS:")
 		if err != nil {
 			return 0, err
-		}
-		_, rest, _ := strings.Cut(string(data), "VmRSS:")
-		var kib float64
-		if _, err := fmt.Sscan(rest, &kib); err != nil {
-			return 0, fmt.Errorf("/proc/%s/status has no VmRSS: %w", pid, err)
 		}
 		total += kib
 	}

@@ -1,19 +1,22 @@
 // Bench measures what docs/SPECIFICATION.md promises, on this machine, with
 // public tools, peers interleaved in one run, and prints medians:
 //
-//	go run ./tests/bench [-json] [-only startup,cpu,calls,block,firewall] bin/tender
+//	go run ./tests/bench [-json] [-only startup,cpu,calls,block,firewall,web,soak] bin/tender
 //
-// The firewall part needs root and iperf3.
+// The last three need root, iperf3, wrk, ncat and ethtool. With -only soak
+// -soak 10m, servers are loaded for ten minutes.
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // result is one figure. Ratio compares with the first peer of its group, 0
@@ -31,6 +34,8 @@ type result struct {
 type bench struct {
 	tender  string // path of the command
 	dir     string // scratch folder
+	load    time.Duration
+	soak    time.Duration
 	results []result
 }
 
@@ -41,7 +46,9 @@ func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", 
 
 func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
-	only := flag.String("only", "startup,cpu,calls,block,firewall", "parts to run")
+	only := flag.String("only", "startup,cpu,calls,block,firewall,web,soak", "parts to run")
+	load := flag.Duration("load", 2*time.Second, "the time of each measurement of the web part")
+	soak := flag.Duration("soak", 30*time.Second, "the time of the soak part")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [-json] [-only PARTS] TENDER")
 		flag.PrintDefaults()
@@ -51,23 +58,23 @@ func main() {
 		flag.Usage()
 		os.Exit(1)
 	}
-	if err := run(flag.Arg(0), strings.Split(*only, ","), *asJSON); err != nil {
+	b := &bench{load: *load, soak: *soak}
+	if err := b.run(flag.Arg(0), strings.Split(*only, ","), *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(tender string, only []string, asJSON bool) error {
-	tender, err := filepath.Abs(tender)
-	if err != nil {
+// run prints what could be measured, even if a part fails.
+func (b *bench) run(tender string, only []string, asJSON bool) (err error) {
+	if b.tender, err = filepath.Abs(tender); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "tender-bench-*")
-	if err != nil {
+	if b.dir, err = os.MkdirTemp("", "tender-bench-*"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	b := &bench{tender: tender, dir: dir}
+	defer os.RemoveAll(b.dir)
+	var failed error
 	for _, part := range []struct {
 		name string
 		run  func(*bench) error
@@ -77,13 +84,15 @@ func run(tender string, only []string, asJSON bool) error {
 		{"calls", calls},
 		{"block", blockIO},
 		{"firewall", firewall},
+		{"web", web},
+		{"soak", soak},
 	} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}
 		progress("%s …", part.name)
 		if err := part.run(b); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", part.name, err))
 		}
 	}
 	machine, err := describeMachine(b)
@@ -93,10 +102,10 @@ func run(tender string, only []string, asJSON bool) error {
 	if asJSON {
 		enc := json.NewEncoder(os.Stdout)
 		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"machine": machine, "results": b.results})
+		return errors.Join(failed, enc.Encode(map[string]any{"machine": machine, "results": b.results}))
 	}
 	printTable(machine, b.results)
-	return nil
+	return failed
 }
 
 // median of at least one value.

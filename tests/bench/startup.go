@@ -64,7 +64,12 @@ func (b *bench) build(pkg, image, process string) error {
 	if process == "" {
 		return nil
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", process, pkg)
+	return buildProcess(pkg, process)
+}
+
+// buildProcess makes a Linux program.
+func buildProcess(pkg, output string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", output, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w: %s", err, out)
