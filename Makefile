@@ -3,6 +3,7 @@
 # make test       everything that proves the project works (root for the network parts)
 # make test-hardware   the KVM tests on AMD SVM, which QEMU emulates; make test runs a part of it
 # make bench      the figures of docs/SPECIFICATION.md, measured on this machine
+# make soak       ten minutes of requests to guests under both tenders, of which none may fail
 # make check      formatting, vet, tidy module files
 # make fuzz       every fuzz target for FUZZTIME (default 30s each)
 
@@ -13,7 +14,7 @@ FUZZTIME ?= 30s
 # The sources an image or the tender is made of.
 SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine guest hvt image machine netback seccomp spt toolchain) -type f)
 
-.PHONY: all demo test test-hardware bench check fuzz deps clean
+.PHONY: all demo test test-hardware bench soak check fuzz deps clean
 
 all: bin/tender bin/hello.hvt bin/firewall.hvt
 
@@ -50,6 +51,9 @@ test-hardware: all
 
 bench: deps all
 	$(GO) run ./tests/bench bin/tender
+
+soak: deps all
+	$(GO) run ./tests/bench -only soak -soak 10m bin/tender
 
 check:
 	scripts/check
