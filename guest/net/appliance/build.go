@@ -240,7 +240,7 @@ func (a *Appliance) routes(leases map[int]lease) []route.Route {
 	var all []route.Route
 	if p.Gateway != nil {
 		for _, r := range p.Gateway.Routes {
-			if r.IPv6 || r.NextHop != 0 && p.Ifaces[r.Iface].Mode != Static && !leases[r.Iface].address.Contains(r.NextHop) {
+			if r.IPv6 || r.NextHop != 0 && p.Ifaces[r.Iface].Mode != Static && !leases[r.Iface].reaches(r.NextHop) {
 				continue
 			}
 			all = append(all, route.Route{Prefix: r.Net, NextHop: r.NextHop, Iface: a.numbers[r.Iface], Cost: r.Cost})

@@ -17,6 +17,9 @@ type lease struct {
 	gateway wire.Addr4
 }
 
+// reaches reports whether a can be a neighbour.
+func (l lease) reaches(a wire.Addr4) bool { return l.address.Bits > 0 && l.address.Contains(a) }
+
 // asker keeps the lease of one interface.
 type asker struct {
 	appliance *Appliance

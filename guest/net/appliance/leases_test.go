@@ -66,6 +66,25 @@ func TestDHCP(t *testing.T) {
 	r.none("renewed", r.settle())
 }
 
+// TestDHCPGateway has a route whose next hop is reached only when there is a
+// lease.
+func TestDHCPGateway(t *testing.T) {
+	p := firewall(discarding())
+	p.Ifaces[0].Mode, p.Ifaces[0].Address, p.Ifaces[0].Gateway = DHCP, wire.Prefix4{}, 0
+	p.Gateway.Forward, p.Gateway.Routes = nil, p.Gateway.Routes[2:]
+	r := newRig(t, p, router, web)
+	sent := r.send(web, r.syn(web, "192.168.0.20", "8.8.8.8", 4000, 80))
+	if len(sent[1]) != 1 || wire.IPv4(wire.Ethernet(sent[1][0]).Payload()).Protocol() != wire.ProtoICMP {
+		t.Errorf("without a lease: % x", sent[1])
+	}
+	r.now = r.now.Add(10 * time.Second)
+	r.dhcpServer(r.settle())
+	f := r.one("through", 0, r.send(web, r.syn(web, "192.168.0.20", "8.8.8.8", 4000, 80)))
+	if f.Dst() != router.mac {
+		t.Errorf("went to %v", f.Dst())
+	}
+}
+
 func TestDHCPWithFallback(t *testing.T) {
 	p := proxy()
 	p.Ifaces[0].Mode = DHCPWithFallback
