@@ -1,7 +1,8 @@
 package kernel
 
 // What files may take of the memory. The kernel's own objects are small and
-// counted roughly: a file or directory costs nodeCost beside its contents.
+// counted roughly: a file or directory costs nodeCost beside its contents and
+// names.
 
 const (
 	// storageShare is the part of memory, as it was when the first file was
@@ -12,7 +13,7 @@ const (
 	// nothing else is left: 1/storageReserve.
 	storageReserve = 32
 
-	nodeCost = 384
+	nodeCost = 256
 )
 
 // storage counts bytes.

@@ -140,6 +140,22 @@ func (c *caller) stat(p string, flags uintptr) (string, int64) {
 	return fmt.Sprintf("mode %o links %d size %d", s.mode, s.nlink, s.size), r
 }
 
+// set gives a file an owner and times, and tells what it has then.
+func (c *caller) set(p string, flags, id, sec, nsec uintptr) string {
+	r := c.call(syscall.SYS_FCHOWNAT, c.base, c.path(0, p), id, id+1, flags)
+	times := at[[2]timespec](c.data())
+	*times = [2]timespec{{int64(sec), timeOmit}, {int64(sec), int64(nsec)}}
+	e := c.call(syscall.SYS_UTIMENSAT, c.base, c.path(0, p), c.data(), flags)
+	if c.call(syscall.SYS_NEWFSTATAT, c.base, c.path(0, p), c.data(), flags) < 0 {
+		return fmt.Sprint(r, e)
+	}
+	s := *at[stat](c.data())
+	if e != 0 {
+		return fmt.Sprint(r, e, s.uid, s.gid)
+	}
+	return fmt.Sprint(r, e, s.uid, s.gid, s.modified)
+}
+
 // list is the names and types in a directory.
 func (c *caller) list(p string) (map[string]uint8, int64) {
 	fd := c.open(p, openDirectory, 0)
@@ -197,7 +213,10 @@ func (c *caller) step(rnd *rand.Rand, fds map[int]int64) string {
 	}
 	mode := uintptr(rnd.IntN(0o1000))
 	text := strings.Repeat(string(rune('A'+rnd.IntN(26))), int(size))
-	switch op := rnd.IntN(20); op {
+	switch op := rnd.IntN(21); op {
+	case 20:
+		f, sec, nsec := uintptr(rnd.IntN(2)*flagNofollow), uintptr(rnd.IntN(1<<31)), uintptr(rnd.IntN(second+100))
+		return fmt.Sprintf("set %s %#x: %s", p, f, c.set(p, f, uintptr(rnd.IntN(100)), sec, nsec))
 	case 0, 1, 2:
 		if open {
 			c.close(fd)
