@@ -4,6 +4,7 @@
 # make test-hardware   the KVM tests on AMD SVM, which QEMU emulates; make test runs a part of it
 # make bench      the figures of docs/SPECIFICATION.md, measured on this machine
 # make soak       ten minutes of requests to guests under both tenders, of which none may fail
+# make bench-firewall  throughput over the number of rules, against Linux; writes build/bench-firewall.{json,svg}
 # make check      formatting, vet, tidy module files
 # make fuzz       every fuzz target for FUZZTIME (default 30s each)
 
@@ -54,6 +55,9 @@ bench: deps all
 
 soak: deps all
 	$(GO) run ./tests/bench -only soak -soak 10m bin/tender
+
+bench-firewall: deps all
+	$(GO) run ./tests/benchfirewall bin/tender
 
 check:
 	scripts/check

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+)
+
+// record is one figure in the JSON file.
+type record struct {
+	System string    `json:"system"`
+	Cores  int       `json:"cores"`
+	Rules  int       `json:"rules"`
+	Kind   string    `json:"kind"`
+	Metric string    `json:"metric"`
+	Median float64   `json:"median"`
+	Runs   []float64 `json:"runs"`
+}
+
+type report []record
+
+func newReport(plan []*candidate) (r report) {
+	for _, metric := range []string{udp, tcp, rr} {
+		for _, c := range plan {
+			r = append(r, record{c.system, c.cores, c.rules, c.kind, metric, median(c.figures[metric]), c.figures[metric]})
+		}
+	}
+	return r
+}
+
+func (r report) writeJSON(path string) error {
+	text, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// find is the median of a figure, 0 if it was not measured.
+func (r report) find(system string, cores, rules int, metric string) float64 {
+	for _, f := range r {
+		if f.System == system && f.Cores == cores && f.Rules == rules && f.Metric == metric {
+			return f.Median
+		}
+	}
+	return 0
+}
+
+// table compares all with what Linux does without rules, and with an nft set and
+// connection tracking.
+func (r report) table() string {
+	var s strings.Builder
+	for _, metric := range []string{udp, tcp, rr} {
+		none, set := r.find("linux-none", 1, 0, metric), r.find("linux-nftset-ct", 1, 0, metric)
+		fmt.Fprintf(&s, "\n%s\n", metric)
+		w := tabwriter.NewWriter(&s, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "SYSTEM\tCPUS\tRULES\tKIND\tMEDIAN\t× LINUX-NONE/1\t× NFTSET-CT/1\t× OWN 0 RULES")
+		for _, f := range r {
+			if f.Metric == metric {
+				fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%.4g\t%s\t%s\t%s\n", f.System, f.Cores, f.Rules, f.Kind, f.Median,
+					ratio(f.Median, none), ratio(f.Median, set), ratio(f.Median, r.find(f.System, f.Cores, 0, metric)))
+			}
+		}
+		w.Flush()
+	}
+	return s.String()
+}
+
+func ratio(a, b float64) string {
+	if b == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}

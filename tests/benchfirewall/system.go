@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tender/tests/rig"
+)
+
+// CPUs of the machine: the load runs on the first.
+const (
+	loadCPU   = 0
+	routerCPU = 1
+)
+
+// newUnikernel is a path through the firewall. The tender and its guest run
+// where the scheduler puts them.
+func newUnikernel(tender, system, image string) (*path, error) {
+	n, err := rig.NewNetwork()
+	if err != nil {
+		return nil, err
+	}
+	words := []string{tender}
+	if system == "tender-spt" {
+		words = append(words, "--spt")
+	}
+	words = append(words, "--net:outside="+n.OutsideTAP, "--net:inside="+n.InsideTAP, image)
+	console := &rig.Console{}
+	cmd := n.Outside.Command(context.Background(), words...)
+	cmd.Stdout, cmd.Stderr = console, console
+	if err := n.StartTender(cmd); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, console.Tail()), n.Close())
+	}
+	return &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close}, nil
+}
+
+// newLinux is a path through Linux as a router. On one core the router works
+// where the sender does, as Linux has it; on two its ports have threads of their own
+// on the other CPU.
+func newLinux(filter func(string, int) (string, string), kind string, n, cores int) (*path, error) {
+	r, err := rig.NewRouter()
+	if err != nil {
+		return nil, err
+	}
+	p := &path{outside: r.Outside, inside: r.Inside, outsideDevice: "eth0", insideDevice: "eth0", close: r.Close}
+	if filter != nil && n > 0 {
+		tool, text := filter(kind, n)
+		args := []string{tool}
+		if tool == "nft" {
+			args = append(args, "-f", "-")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+		defer cancel()
+		c := r.Router.Command(ctx, args...)
+		c.Stdin = strings.NewReader(text)
+		if out, err := c.CombinedOutput(); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w: %s", tool, err, out), r.Close())
+		}
+	}
+	if cores == 2 {
+		if err := threaded(r.Router, "outside", "inside"); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+	}
+	return p, nil
+}
+
+// threaded gives the router's ports NAPI threads on routerCPU.
+func threaded(ns *rig.Namespace, ports ...string) error {
+	for _, port := range ports {
+		// Without GRO a veth has no NAPI.
+		if out, err := ns.Run(context.Background(), 5*time.Second, "ethtool", "-K", port, "gro", "on"); err != nil {
+			return fmt.Errorf("ethtool: %w: %s", err, out)
+		}
+		script := fmt.Sprintf("echo 1 > /sys/class/net/%s/threaded", port)
+		if out, err := ns.Run(context.Background(), 5*time.Second, "sh", "-c", script); err != nil {
+			return fmt.Errorf("threaded NAPI: %w: %s", err, out)
+		}
+	}
+	return pinThreads("napi/outside-", "napi/inside-")
+}
+
+// pinThreads moves kernel threads with these beginnings of names to routerCPU.
+func pinThreads(names ...string) error {
+	paths, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil {
+		return err
+	}
+	found := 0
+	for _, p := range paths {
+		comm, err := os.ReadFile(p)
+		if err != nil {
+			continue // it has ended
+		}
+		for _, name := range names {
+			if strings.HasPrefix(string(comm), name) {
+				found++
+				pid := filepath.Base(filepath.Dir(p))
+				if out, err := exec.Command("taskset", "-p", "-c", fmt.Sprint(routerCPU), pid).CombinedOutput(); err != nil {
+					return fmt.Errorf("taskset: %w: %s", err, out)
+				}
+			}
+		}
+	}
+	if found < len(names) {
+		return fmt.Errorf("%d threads of the router's ports were found, not %d", found, len(names))
+	}
+	return nil
+}
+
+// pinSelf keeps the calling thread on loadCPU.
+func pinSelf() error {
+	var set unix.CPUSet
+	set.Set(loadCPU)
+	return unix.SchedSetaffinity(0, &set)
+}
