@@ -69,12 +69,15 @@ type Journal struct {
 	// send hands a message to the network; nil as long as there is no server.
 	send func(message []byte) bool
 
-	now          time.Time
-	stamp        [40]byte
-	stampLen     int
-	tokens       float64
-	refilled     time.Time
+	now      time.Time
+	stamp    [40]byte
+	stampLen int
+	tokens   float64
+	refilled time.Time
+	// reportedLost is how many of the messages not sent the server knows of,
+	// reported when it was last told.
 	reportedLost uint64
+	reported     time.Time
 	counters     Counters
 }
 
@@ -169,10 +172,6 @@ func (j *Journal) Flush() error {
 		_, err = j.config.Console.Write(j.console)
 		j.console = j.console[:0]
 	}
-	if lost := j.counters.NotSent - j.reportedLost; lost > 0 && j.send != nil && j.tokens >= 1 && j.count < len(j.ring) {
-		j.reportedLost = j.counters.NotSent
-		j.Syslog(Warning).Uint(lost).Text(" messages were not sent").End()
-	}
 	for ; j.count > 0; j.count-- {
 		if j.send(j.ring[j.next]) {
 			j.counters.Sent++
@@ -181,7 +180,25 @@ func (j *Journal) Flush() error {
 		}
 		j.next = (j.next + 1) % len(j.ring)
 	}
+	j.reportLost()
 	return err
+}
+
+// reportLost tells the server how many messages it has not got, once a second
+// at most, until it has been told.
+func (j *Journal) reportLost() {
+	lost := j.counters.NotSent - j.reportedLost
+	if lost == 0 || j.send == nil || j.now.Sub(j.reported) < time.Second {
+		return
+	}
+	j.reported = j.now
+	l := &j.line
+	l.text, l.limit, l.kind = l.text[:0], MaxMessage, toServer
+	l.header(Warning)
+	l.Uint(lost).Text(" messages were not sent")
+	if j.send(l.text) {
+		j.reportedLost = j.counters.NotSent
+	}
 }
 
 // Pending reports that Flush has something to do.
