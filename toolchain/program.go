@@ -71,7 +71,7 @@ func (b *builder) prepare(ctx context.Context) (*listed, error) {
 	}
 	b.overlay = map[string]string{}
 	if b.net {
-		if err := b.linkNetwork(main); err != nil {
+		if err := b.linkNetwork(ctx, main); err != nil {
 			return nil, err
 		}
 	}
@@ -81,19 +81,36 @@ func (b *builder) prepare(ctx context.Context) (*listed, error) {
 	return main, b.writeOverlay()
 }
 
-// linkNetwork adds a file to the program that imports networkPackage. The
-// package under test may be one that networkPackage depends on, so tests get
-// it in their external package.
-func (b *builder) linkNetwork(main *listed) error {
+// linkNetwork adds a file to the program that imports networkPackage. Tests get
+// it in the package under test, whose variables may need the network; if that
+// is one that networkPackage depends on, in its external tests.
+func (b *builder) linkNetwork(ctx context.Context, main *listed) error {
 	name, pkg := "zz_tender.go", main.Name
 	if b.opts.Tests != nil {
-		name, pkg = "zz_tender_test.go", main.Name+"_test"
+		name = "zz_tender_test.go"
+		under, err := b.underNetwork(ctx, main)
+		if err != nil {
+			return err
+		}
+		if under {
+			pkg += "_test"
+		}
 	}
 	source := fmt.Sprintf("package %s\n\nimport _ %q\n", pkg, networkPackage)
 	if strings.HasSuffix(b.pattern, ".go") {
 		b.extra = append(b.extra, name)
 	}
 	return b.replace(filepath.Join(main.Dir, name), []byte(source))
+}
+
+// underNetwork says whether networkPackage depends on a package.
+func (b *builder) underNetwork(ctx context.Context, p *listed) (bool, error) {
+	var stderr bytes.Buffer
+	out, err := b.tool.run(ctx, b.dir, b.env(), &stderr, "list", "-deps", "-tags="+strings.Join(imageTags, ","), networkPackage)
+	if err != nil {
+		return false, goFailed("go list", &stderr, err)
+	}
+	return slices.Contains(strings.Fields(string(out)), p.ImportPath), nil
 }
 
 // home makes the standard library to build with: with the socket layer for

@@ -7,10 +7,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 )
 
 // shadowLayout changes when what is made of equal sources does.
-const shadowLayout = "1"
+const shadowLayout = "2"
 
 // writeShadow makes a GOROOT below the cache directory whose standard library
 // is the installed one with the files of l over it, and returns its path. All
@@ -105,7 +106,7 @@ func (s *shadow) linkLibrary(src string, l library) {
 		if d.IsDir() && rel == "cmd" {
 			return fs.SkipDir
 		}
-		whole := d.IsDir() && path.Base(rel) == "testdata" && !embedsTestdata(rel)
+		whole := d.IsDir() && path.Base(rel) == "testdata" && !embedsTestdata(filepath.Dir(file))
 		if _, replaced := l[rel]; replaced || d.IsDir() && !whole {
 			return s.err
 		}
@@ -125,8 +126,20 @@ func (s *shadow) linkLibrary(src string, l library) {
 	}
 }
 
-// embedsTestdata says that tests of package embed embed files of a folder.
-func embedsTestdata(rel string) bool { return rel == "embed/internal/embedtest/testdata" }
+// testdataEmbedded is a line that embeds files of a folder testdata.
+var testdataEmbedded = regexp.MustCompile(`(?m)^//go:embed .*\btestdata\b`)
+
+// embedsTestdata says that the package in a folder, or its tests, embed what is
+// in testdata there.
+func embedsTestdata(dir string) bool {
+	sources, _ := filepath.Glob(filepath.Join(dir, "*.go")) // the pattern is right
+	for _, file := range sources {
+		if src, err := os.ReadFile(file); err == nil && testdataEmbedded.Match(src) {
+			return true
+		}
+	}
+	return false
+}
 
 // hasEmbed says that a file may be embedded by the package it is in, which
 // the go command allows for plain files only.

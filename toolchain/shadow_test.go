@@ -13,7 +13,7 @@ func smallRoot(t *testing.T) string {
 	return tree(t, map[string]string{
 		"VERSION": "go1.26", "bin/go": "", "pkg/tool/x": "",
 		"src/a/a.go": "package a", "src/a/b.go": "package a", "src/a/page.html": "embedded",
-		"src/a/testdata/t": "data", "src/cmd/c/c.go": "package main",
+		"src/a/testdata/t": "data", "src/e/e_test.go": "package e\n\n//go:embed testdata/*\nvar x string\n", "src/e/testdata/t": "embedded too", "src/cmd/c/c.go": "package main",
 	})
 }
 
@@ -40,6 +40,9 @@ func TestShadow(t *testing.T) {
 	}
 	if st, err := os.Lstat(filepath.Join(dir, "src/a/page.html")); err != nil || !st.Mode().IsRegular() {
 		t.Errorf("a file to embed is %v, %v", st, err)
+	}
+	if st, err := os.Lstat(filepath.Join(dir, "src/e/testdata/t")); err != nil || !st.Mode().IsRegular() {
+		t.Errorf("a file of tests to embed is %v, %v", st, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "src/cmd")); !os.IsNotExist(err) {
 		t.Errorf("cmd is there: %v", err)

@@ -107,7 +107,7 @@ func (r *result) parse(report string, ok bool) {
 		r.noTests = strings.HasPrefix(report, "?   \t")
 	case !tested:
 		r.broken = "not built: " + cause(report)
-	case !strings.HasSuffix(body, "\n\x16FAIL\nexit status 1"):
+	case !strings.Contains(body, "\n\x16FAIL\n") || !strings.HasSuffix(body, "\nexit status 1"):
 		r.broken = "ended before its time: " + cause(body)
 		if names := r.names(unfinished); len(names) > 0 {
 			r.broken = fmt.Sprintf("ended in %s: %s", strings.Join(names, ", "), cause(body))
