@@ -27,7 +27,8 @@ type ring struct {
 	own, other *uint32
 	slots      []abi.UMEMDesc
 	mask       uint32
-	index      uint32
+	// shown is what the guest knows of index.
+	index, shown uint32
 }
 
 func newRing(memory []byte, offset uint64, slots uint32, producer bool) ring {
@@ -65,4 +66,9 @@ func (r *ring) put(d abi.UMEMDesc) {
 }
 
 // publish shows the guest what take and put have done.
-func (r *ring) publish() { atomic.StoreUint32(r.own, r.index) }
+func (r *ring) publish() {
+	if r.shown != r.index {
+		r.shown = r.index
+		atomic.StoreUint32(r.own, r.index)
+	}
+}

@@ -1,7 +1,6 @@
 package datapath
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -24,6 +23,7 @@ type Thread struct {
 	wake     int // eventfd: the guest waits for it
 	fds      []unix.PollFd
 	stopping atomic.Bool
+	last     bool // the round began after Stop
 	ended    chan error
 	counted  func(tag uint64, result int32)
 }
@@ -36,13 +36,7 @@ func NewThread(u *UMEM, devices []netback.Device, doorbell, wake int, notice fun
 	if len(devices) != u.layout.ports {
 		return nil, fmt.Errorf("a UMEM for %d devices has been given %d", u.layout.ports, len(devices))
 	}
-	t := &Thread{umem: u, doorbell: doorbell, wake: wake, ended: make(chan error, 1)}
-	t.fds = append(t.fds, unix.PollFd{Fd: int32(doorbell), Events: unix.POLLIN})
-	for i, d := range devices {
-		t.ports = append(t.ports, newPort(u, i, d))
-		t.fds = append(t.fds, unix.PollFd{Fd: int32(d.FD()), Events: unix.POLLIN})
-	}
-	t.counted = t.result
+	t := newThread(u, devices, doorbell, wake)
 	var err error
 	if t.ring, err = newUring(u.memory); err != nil && notice != nil {
 		notice("frames are moved without io_uring, at about half its speed: %v", err)
@@ -50,11 +44,23 @@ func NewThread(u *UMEM, devices []netback.Device, doorbell, wake int, notice fun
 	return t, nil
 }
 
+// newThread is one without io_uring.
+func newThread(u *UMEM, devices []netback.Device, doorbell, wake int) *Thread {
+	t := &Thread{umem: u, doorbell: doorbell, wake: wake, ended: make(chan error, 1)}
+	t.fds = append(t.fds, unix.PollFd{Fd: int32(doorbell), Events: unix.POLLIN})
+	for i, d := range devices {
+		t.ports = append(t.ports, newPort(u, i, d))
+		t.fds = append(t.fds, unix.PollFd{Fd: int32(d.FD()), Events: unix.POLLIN})
+	}
+	t.counted = t.result
+	return t
+}
+
 // Counters are those of the device with an index.
 func (t *Thread) Counters(i int) *Counters { return &t.ports[i].counters }
 
 // Start serves the rings until Stop. A failure ends the service and is reported
-// to failed, once, and to Stop.
+// to failed, once, and to Stop: a *BreachError is the guest's fault.
 func (t *Thread) Start(failed func(error)) {
 	go func() {
 		runtime.LockOSThread()
@@ -68,7 +74,7 @@ func (t *Thread) Start(failed func(error)) {
 }
 
 // Stop ends the service after what the guest has queued is sent, and waits
-// for it.
+// for it. It is called once after Start, when the guest does not run any more.
 func (t *Thread) Stop() error {
 	t.stopping.Store(true)
 	if err := ring8(t.doorbell); err != nil {
@@ -87,18 +93,20 @@ func (t *Thread) Close() error {
 
 func (t *Thread) serve() error {
 	for idle := 0; ; {
-		moved, err := t.round()
-		switch {
-		case err != nil:
+		t.last = t.stopping.Load()
+		moved, news, err := t.round()
+		if err != nil {
 			return err
+		}
+		if news && t.umem.guestWaits() {
+			if err := ring8(t.wake); err != nil {
+				return fmt.Errorf("waking the guest: %w", err)
+			}
+		}
+		switch {
 		case moved:
 			idle = 0
-			if t.umem.guestWaits() {
-				if err := ring8(t.wake); err != nil {
-					return fmt.Errorf("waking the guest: %w", err)
-				}
-			}
-		case t.stopping.Load():
+		case t.last:
 			return nil
 		default:
 			if idle++; idle >= idleRounds {
@@ -111,36 +119,43 @@ func (t *Thread) serve() error {
 	}
 }
 
-// round moves up to a batch of frames for each device in each direction.
-func (t *Thread) round() (moved bool, err error) {
+// round moves up to a batch of frames for each device in each direction. It says
+// whether anything has moved, and whether a guest that sleeps has to know.
+func (t *Thread) round() (moved, news bool, err error) {
 	for i, p := range t.ports {
-		if t.ring != nil && t.ring.room() < 2*maxBatch {
-			if err := t.ring.submit(t.counted); err != nil {
-				return false, err
+		if err := p.prepareWrites(t.umem); err != nil {
+			return false, false, err
+		}
+		if p.reading = 0; !t.last {
+			if err := p.prepareReads(t.umem); err != nil {
+				return false, false, err
 			}
 		}
-		if err := p.prepareWrites(t.umem); err != nil {
-			return false, err
+		if t.ring == nil {
+			t.moveNow(p)
+			continue
 		}
-		if err := p.prepareReads(t.umem); err != nil {
-			return false, err
+		if t.ring.room() < p.nsend+p.reading {
+			if err := t.ring.submit(t.counted); err != nil {
+				return false, false, err
+			}
 		}
-		t.move(i, p)
+		t.queue(uint64(i)<<tagPort, p)
 	}
 	if t.ring != nil {
 		if err := t.ring.submit(t.counted); err != nil {
-			return false, err
+			return false, false, err
 		}
 	}
+	sent, dry := false, false
 	for _, p := range t.ports {
-		if p.finish() {
-			moved = true
-		}
-		if p.tellGone(t.umem) {
-			moved = true
-		}
+		m, n := p.finish()
+		told := p.tellGone(t.umem)
+		moved, news = moved || m || told, news || n || told
+		sent, dry = sent || p.nsend+p.refused > 0, dry || p.fill.waiting() == 0
 	}
-	return moved, nil
+	// Chunks come back to a guest that has none to receive into.
+	return moved, news || sent && dry, nil
 }
 
 // Tags of queued operations: device, direction and place in the batch.
@@ -149,26 +164,24 @@ const (
 	tagPort  = 16
 )
 
-// move queues a device's operations of a round, or does them.
-func (t *Thread) move(i int, p *port) {
-	tag := uint64(i) << tagPort
+// queue has the io_uring do a device's operations of a round.
+func (t *Thread) queue(tag uint64, p *port) {
 	for n := range p.nsend {
-		frame := t.umem.bytes(p.sending[n])
-		if t.ring != nil {
-			t.ring.queue(opWriteFixed, p.fd, frame, tag|tagWrite|uint64(n))
-		} else {
-			p.sendResult[n] = outcome(len(frame), p.dev.WriteFrame(frame))
-		}
+		t.ring.queue(opWriteFixed, p.fd, t.umem.bytes(p.sending[n]), tag|tagWrite|uint64(n))
 	}
 	for n := range p.reading {
-		room := t.umem.bytes(p.free[n])
-		if t.ring != nil {
-			t.ring.queue(opReadFixed, p.fd, room, tag|uint64(n))
-			continue
-		}
-		got, err := p.dev.ReadFrame(room)
-		p.readResult[n] = outcome(got, err)
-		if err != nil {
+		t.ring.queue(opReadFixed, p.fd, t.umem.bytes(p.free[n]), tag|uint64(n))
+	}
+}
+
+// moveNow does a device's operations of a round.
+func (t *Thread) moveNow(p *port) {
+	for n := range p.nsend {
+		p.sendResult[n] = outcome(unix.Write(p.fd, t.umem.bytes(p.sending[n])))
+	}
+	for n := range p.reading {
+		p.readResult[n] = outcome(unix.Read(p.fd, t.umem.bytes(p.free[n])))
+		if p.readResult[n] <= 0 {
 			p.reading = n + 1
 			break
 		}
@@ -187,14 +200,10 @@ func (t *Thread) result(tag uint64, result int32) {
 
 // outcome is what io_uring would have said.
 func outcome(n int, err error) int32 {
-	var errno unix.Errno
-	switch {
-	case err == nil:
-		return int32(n)
-	case errors.As(err, &errno):
+	if errno, ok := err.(unix.Errno); ok {
 		return -int32(errno)
 	}
-	return -int32(unix.EBADFD) // io.EOF
+	return int32(n)
 }
 
 // sleep waits until a device that the guest has room for is readable, or the
@@ -218,9 +227,10 @@ func (t *Thread) sleep() error {
 		return fmt.Errorf("waiting for the network devices: %w", err)
 	}
 	for i, p := range t.ports {
-		// A device in error for good must not keep the thread awake.
+		// A device in error for good must not keep the thread awake. For a
+		// socket whose interface went down it is just news.
 		if e := t.fds[i+1].Revents; e&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0 && e&unix.POLLIN == 0 {
-			p.gone = true
+			p.suspect = true
 		}
 	}
 	if t.fds[0].Revents != 0 {

@@ -49,7 +49,7 @@ func NewUMEM(memory []byte, l Layout, handles []int) (*UMEM, error) {
 // SetDoorbell tells an spt guest which of its descriptors wakes the tender.
 func (u *UMEM) SetDoorbell(fd int) { u.header.DoorbellFD = int32(fd) }
 
-// bytes are those of a descriptor, if they lie within the chunks; else nil.
+// bytes are those of a descriptor, if they lie within the chunks; else none.
 func (u *UMEM) bytes(d abi.UMEMDesc) []byte {
 	offset, n := uint64(d.Offset()), uint64(d.Len())
 	if offset < u.layout.first || offset+n > uint64(len(u.memory)) {

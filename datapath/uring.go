@@ -3,6 +3,7 @@ package datapath
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -132,13 +133,15 @@ func (u *uring) submit(done func(tag uint64, result int32)) error {
 	atomic.StoreUint32(u.sqTail, u.tail)
 	for left := u.queued; left > 0; {
 		n, err := uringEnter(u.fd, left, left, enterGetEvents)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
+		switch err {
+		case nil:
+			left -= uint32(n)
+		case unix.EINTR:
+		case unix.EAGAIN: // the kernel is short of memory
+			runtime.Gosched()
+		default:
 			return fmt.Errorf("io_uring_enter: %w", err)
 		}
-		left -= uint32(n)
 	}
 	head := atomic.LoadUint32(u.cqHead)
 	for u.queued > 0 {
