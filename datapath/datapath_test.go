@@ -117,6 +117,15 @@ func packetSocket(t testing.TB, name string) int {
 	return s
 }
 
+// read is unix.Read that signals do not end.
+func read(fd int, p []byte) (n int, err error) {
+	for {
+		if n, err = unix.Read(fd, p); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
 func numbered(i int) []byte {
 	f := make([]byte, 60)
 	copy(f, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5})
@@ -190,7 +199,7 @@ func TestForward(t *testing.T) {
 			}()
 			var p [100]byte
 			for i := range count {
-				n, err := unix.Read(to, p[:])
+				n, err := read(to, p[:])
 				if err != nil {
 					t.Fatalf("frame %d: %v; %d received, %d sent, %d refused", i, err,
 						r.thread.Counters(0).Received.Load(), r.thread.Counters(1).Sent.Load(), r.thread.Counters(1).NotSent())

@@ -45,7 +45,7 @@ func checkSealed(t testing.TB, s int) (came int) {
 	last := -1
 	var p [2000]byte
 	for {
-		n, err := unix.Read(s, p[:])
+		n, err := read(s, p[:])
 		if err == unix.EAGAIN {
 			return came
 		}
