@@ -15,11 +15,13 @@ var Guests = []string{
 	"tender/tests/guests/random",
 	"tender/tests/guests/recover",
 	"tender/tests/guests/signals",
+	"tender/tests/guests/spin",
 	"tender/tests/guests/stack",
 	"tender/tests/guests/stdlib",
 	"tender/tests/guests/threads",
 	"tender/tests/guests/timers",
 	"tender/tests/guests/tls",
 	"tender/tests/guests/uncaught",
+	"tender/tests/guests/vectors",
 	"tender/tests/guests/wakeup",
 }
