@@ -2,7 +2,6 @@ package gen
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"tender/nacl/program"
@@ -62,10 +61,7 @@ func (g *generator) list(rules []rule) string {
 	units = units[:len(units)-1]
 	for len(units) > 0 {
 		n := min(len(units), maxUnits)
-		g.parts++
-		name := fmt.Sprintf("%s_part%d", g.name, g.parts)
-		fmt.Fprintf(&out, "if o := %s(p); o != ruleset.Open {\nreturn o\n}\n", name)
-		fmt.Fprintf(&g.helpers, "// %s is a part of %s.\nfunc %s(p *packet.Packet) ruleset.Outcome {\n%sreturn ruleset.Open\n}\n\n", name, g.name, name, strings.Join(units[:n], ""))
+		fmt.Fprintf(&out, "if o := %s(p); o != ruleset.Open {\nreturn o\n}\n", g.part("", strings.Join(units[:n], "")))
 		units = units[n:]
 	}
 	return out.String() + last
@@ -129,11 +125,44 @@ func (g *generator) split(s *split) string {
 			entries = append(entries, entry{e.low, renumber[e.number]})
 		}
 	}
-	fmt.Fprintf(&out, "switch %s {\n", lookup(g.table(s.field, entries), s.field))
-	for n, body := range cases {
-		fmt.Fprintf(&out, "case %d:\n%s", n+1, body)
+	return g.cases(lookup(g.table(s.field, entries), s.field), cases)
+}
+
+// maxCases is how many cases with code of their own one Go function has.
+const maxCases = 128
+
+// cases is a switch over the number that a table has: 0 is nothing, n+1 is
+// cases[n].
+func (g *generator) cases(number string, cases []string) string {
+	var out strings.Builder
+	if len(cases) <= maxCases {
+		fmt.Fprintf(&out, "switch %s {\n", number)
+		for n, body := range cases {
+			fmt.Fprintf(&out, "case %d:\n%s", n+1, body)
+		}
+		return out.String() + "}\n"
+	}
+	fmt.Fprintf(&out, "switch n := %s; (n - 1) / %d {\n", number, maxCases)
+	for first := 0; first < len(cases); first += maxCases {
+		some := cases[first:min(first+maxCases, len(cases))]
+		var part strings.Builder
+		part.WriteString("switch n {\n")
+		for n, body := range some {
+			fmt.Fprintf(&part, "case %d:\n%s", first+n+1, body)
+		}
+		part.WriteString("}\n")
+		fmt.Fprintf(&out, "case %d:\nif o := %s(p, n); o != ruleset.Open {\nreturn o\n}\n", first/maxCases, g.part(", n uint16", part.String()))
 	}
 	return out.String() + "}\n"
+}
+
+// part makes code a function of its own, with a parameter besides the packet if
+// there is one. It returns its name.
+func (g *generator) part(parameter, code string) string {
+	g.parts++
+	name := fmt.Sprintf("%s_part%d", g.name, g.parts)
+	fmt.Fprintf(&g.helpers, "// %s is a part of %s.\nfunc %s(p *packet.Packet%s) ruleset.Outcome {\n%sreturn ruleset.Open\n}\n\n", name, g.name, name, parameter, code)
+	return name
 }
 
 // sets are the values of each class.
@@ -185,42 +214,4 @@ func (g *generator) statement(s program.Stmt) string {
 		return fmt.Sprintf("if o := %s(p); o != ruleset.Open {\nreturn o\n}\n", nameInGo(s.Function))
 	}
 	return g.log(s.(*program.Log))
-}
-
-var severities = [...]string{"Emerg", "Alert", "Crit", "Err", "Warning", "Notice", "Info", "Debug"}
-
-func (g *generator) log(l *program.Log) string {
-	var out strings.Builder
-	out.WriteString("log.Console()")
-	if l.Severity != program.Console {
-		out.Reset()
-		fmt.Fprintf(&out, "log.Syslog(journal.%s)", severities[l.Severity])
-	}
-	text := ""
-	flush := func() {
-		if text != "" {
-			fmt.Fprintf(&out, ".Text(%s)", strconv.Quote(text))
-			text = ""
-		}
-	}
-	for _, part := range l.Parts {
-		if part.Field == program.NoField {
-			text += part.Text
-			continue
-		}
-		flush()
-		x := expressions[part.Field]
-		switch program.Info[part.Field].Shape {
-		case program.Address4:
-			fmt.Fprintf(&out, ".Addr4(%s)", x)
-		case program.Address6:
-			fmt.Fprintf(&out, ".Addr(%s)", x)
-		case program.ConnState:
-			fmt.Fprintf(&out, ".Text(%s.String())", x)
-		default:
-			fmt.Fprintf(&out, ".Uint(uint64(%s))", x)
-		}
-	}
-	flush()
-	return out.String() + ".End()\n"
 }

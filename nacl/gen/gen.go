@@ -30,6 +30,10 @@ type generator struct {
 	code, helpers, data strings.Builder
 	// tables are the names of tables by what they are.
 	tables map[string]string
+	// logs is how many log statements there are, shapes the functions that they
+	// share.
+	logs   int
+	shapes map[string]string
 	// name is the Go function under way, parts counts its helpers.
 	name  string
 	parts int
@@ -58,7 +62,12 @@ func Package(p *program.Program, nics []string) (Files, error) {
 // Rules makes only the functions, chains and tables of a program, in a package
 // that is to have a variable log of type *journal.Journal.
 func Rules(p *program.Program, pkg string) (Files, error) {
-	g := &generator{program: p, tables: map[string]string{}}
+	g := &generator{program: p, tables: map[string]string{}, shapes: map[string]string{}}
+	for _, f := range p.Functions {
+		if f.Used {
+			g.logs += countLogs(f.Body)
+		}
+	}
 	for _, f := range p.Functions {
 		if f.Used {
 			g.function(f)

@@ -114,7 +114,11 @@ func (w *writer) inner(protocol, outer string) string {
 // run writes conditions that compare one field, which become tables.
 func (w *writer) run(action, protocol, outer string) {
 	field := w.field(protocol)
-	for range 3 + w.IntN(8) {
+	length := 3 + w.IntN(8)
+	if w.IntN(40) == 0 {
+		length += 200
+	}
+	for range length {
 		c := w.test(field)
 		switch w.IntN(4) {
 		case 0:
