@@ -2,6 +2,7 @@ package datapath
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 
@@ -25,7 +26,10 @@ type Thread struct {
 	stopping atomic.Bool
 	last     bool // the round began after Stop
 	ended    chan error
-	counted  func(tag uint64, result int32)
+	// begin has the thread of Pin serve; closed, it has it end. It is nil
+	// without one.
+	begin   chan func()
+	counted func(tag uint64, result int32)
 }
 
 // NewThread connects the devices, in the order of the handles given to NewUMEM.
@@ -59,17 +63,53 @@ func newThread(u *UMEM, devices []netback.Device, doorbell, wake int) *Thread {
 // Counters are those of the device with an index.
 func (t *Thread) Counters(i int) *Counters { return &t.ports[i].counters }
 
+// Pin makes the operating system thread now that will serve the rings, and keeps
+// it on one CPU, the first being 0. It is called before Start, at most once.
+func (t *Thread) Pin(cpu int) error {
+	if cpu < 0 || cpu >= maxCPUs {
+		return fmt.Errorf("there is no CPU %d: give one of 0 to %d", cpu, runtime.NumCPU()-1)
+	}
+	pinned := make(chan error)
+	begin := make(chan func(), 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		var set unix.CPUSet
+		set.Set(cpu)
+		err := unix.SchedSetaffinity(0, &set)
+		pinned <- err
+		if serve, ok := <-begin; ok && err == nil {
+			serve()
+		}
+	}()
+	if err := <-pinned; err != nil {
+		close(begin)
+		return fmt.Errorf("keeping the thread that moves frames on CPU %d: %w; is it online, and does this process have it (taskset -p %d)?", cpu, err, os.Getpid())
+	}
+	t.begin = begin
+	return nil
+}
+
+// maxCPUs is what a unix.CPUSet holds.
+const maxCPUs = 1024
+
 // Start serves the rings until Stop. A failure ends the service and is reported
 // to failed, once, and to Stop: a *BreachError is the guest's fault.
 func (t *Thread) Start(failed func(error)) {
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+	serve := func() {
 		err := t.serve()
 		if err != nil && failed != nil {
 			failed(err)
 		}
 		t.ended <- err
+	}
+	if t.begin != nil {
+		t.begin <- serve
+		return
+	}
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		serve()
 	}()
 }
 
@@ -83,8 +123,12 @@ func (t *Thread) Stop() error {
 	return <-t.ended
 }
 
-// Close releases what NewThread made, once the service has ended.
+// Close releases what NewThread and Pin made, once the service has ended.
 func (t *Thread) Close() error {
+	if t.begin != nil {
+		close(t.begin)
+		t.begin = nil
+	}
 	if t.ring == nil {
 		return nil
 	}
