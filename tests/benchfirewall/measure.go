@@ -178,11 +178,15 @@ func (p *path) flood(seconds float64) (float64, error) {
 	send := func(length time.Duration) error {
 		ended := make(chan error, 1)
 		go func() {
-			runtime.LockOSThread() // for ever: the thread ends with its affinity
-			if err := pinSelf(); err != nil {
+			// The thread must live on: processes that it started end with it.
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			back, err := pinSelf()
+			if err != nil {
 				ended <- err
 				return
 			}
+			defer back()
 			for end := time.Now().Add(length); time.Now().Before(end); {
 				if err := sendBatch(socket, frames); err != nil {
 					ended <- err

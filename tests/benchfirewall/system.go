@@ -116,9 +116,15 @@ func pinThreads(names ...string) error {
 	return nil
 }
 
-// pinSelf keeps the calling thread on loadCPU.
-func pinSelf() error {
-	var set unix.CPUSet
+// pinSelf keeps the calling thread on loadCPU until back is called.
+func pinSelf() (back func(), err error) {
+	var was, set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &was); err != nil {
+		return nil, fmt.Errorf("pinning the load: %w", err)
+	}
 	set.Set(loadCPU)
-	return unix.SchedSetaffinity(0, &set)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return nil, fmt.Errorf("pinning the load: %w", err)
+	}
+	return func() { unix.SchedSetaffinity(0, &was) }, nil
 }
