@@ -277,3 +277,25 @@ func TestForward6DoesNotAllocate(t *testing.T) {
 		t.Errorf("fates %v", c.Fates)
 	}
 }
+
+// BenchmarkForward6 is BenchmarkForward of one known flow over IPv6.
+func BenchmarkForward6(b *testing.B) {
+	r := newRig(b, nil)
+	c := config(b, [2]Port{sink{}, sink{}})
+	ipv6(&c)
+	e, err := New(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Engine = e
+	r.know6()
+	original := nettest.UDP6(client.ether(), to6(client6, server6), 1, 53, make([]byte, 16))
+	frame := bytes.Clone(original)
+	for b.Loop() {
+		copy(frame, original)
+		e.Input(outside, frame, second)
+	}
+	if c := e.Counters(outside); c.Dropped() != 0 {
+		b.Errorf("%d frames dropped", c.Dropped())
+	}
+}
