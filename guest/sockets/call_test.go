@@ -202,7 +202,8 @@ func TestRawBounds(t *testing.T) {
 		{syscall.EOPNOTSUPP, syscall.SYS_LISTEN, []any{fd, 1}},
 		{syscall.EOPNOTSUPP, syscall.SYS_ACCEPT, []any{fd, 0, 0}},
 		{syscall.EINVAL, syscall.SYS_ACCEPT4, []any{fd, 0, 0, 1}},
-		{syscall.ENOSYS, syscall.SYS_SENDFILE, []any{fd, fd, 0, 1}},
+		{syscall.EINVAL, syscall.SYS_SENDFILE, []any{fd, fd, 0, 1}},
+		{syscall.ENOSYS, syscall.SYS_SPLICE, []any{fd, 0, fd, 0, 1, 0}},
 	} {
 		if r, errno := h.raw(test.nr, test.args...); errno != test.want || int(r) != -1 {
 			t.Errorf("%d: call %d gives %d, %v, not %v", i, test.nr, int(r), errno, test.want)

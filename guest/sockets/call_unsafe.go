@@ -25,6 +25,7 @@ import (
 //	listen, shutdown                                       x backlog, direction
 //	fcntl                                                  x command, y argument
 //	dup2, dup3                                             x descriptor
+//	sendfile                p offset                       x file, y count
 //	ioctl                   p argument                     x request
 //	close, dup, fstat       p stat
 //
@@ -67,6 +68,8 @@ func (t *Table) Raw(nr uintptr, a [6]uintptr) (uintptr, syscall.Errno) {
 		x, y = a[1], a[2]
 	case syscall.SYS_IOCTL:
 		x, p = a[1], pointer(a[2])
+	case syscall.SYS_SENDFILE:
+		x, p, y = a[1], pointer(a[2]), a[3]
 	case syscall.SYS_FSTAT:
 		p = pointer(a[1])
 	}
@@ -168,6 +171,8 @@ func (t *Table) call(nr uintptr, fd int, p, q, r unsafe.Pointer, x, y, z uintptr
 			return fd, 0
 		}
 		return t.DupTo(fd, int(int32(x)))
+	case syscall.SYS_SENDFILE:
+		return t.SendFile(fd, int(int32(x)), (*int64)(p), int(min(y, maxTransfer)))
 	case syscall.SYS_FSTAT:
 		return 0, t.stat(fd, (*syscall.Stat_t)(p))
 	}

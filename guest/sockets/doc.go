@@ -18,8 +18,7 @@
 // after a connection or a bind has failed, and not disconnected by connecting
 // to AF_UNSPEC; datagram sockets get their port when the first datagram is
 // sent, not when sending it fails; UDP has no segmentation offload, and
-// MSG_MORE is refused; a path of AF_UNIX is a name among sockets, not a file,
-// that goes when its socket closes; descriptors cannot be passed.
+// MSG_MORE is refused; descriptors cannot be passed.
 //
 // Layouts and constants are those of Linux on x86-64.
 package sockets

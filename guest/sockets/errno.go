@@ -86,3 +86,14 @@ func routeErrno(err tcpip.Error) syscall.Errno {
 	}
 	return errnoOf(err)
 }
+
+// errnoFrom is the number behind an error of package syscall.
+func errnoFrom(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	if errno, ok := err.(syscall.Errno); ok {
+		return errno
+	}
+	return syscall.EIO
+}

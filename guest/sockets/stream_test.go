@@ -3,6 +3,8 @@ package sockets
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -285,4 +287,59 @@ func TestBlocking(t *testing.T) {
 		t.Error("accept after its timeout:", errno)
 	}
 	must(t, h.Close(l))
+}
+
+func TestSendFile(t *testing.T) {
+	a, b := newHosts(t)
+	c, s := connection(t, a, b, "10.0.0.2:0")
+	content := make([]byte, 200<<10)
+	for i := range content {
+		content[i] = byte(i * i >> 3)
+	}
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	file := int(f.Fd())
+	const head = 1000
+	offset := int64(len(content) - head) // the last part first
+	if n, errno := a.SendFile(c, file, &offset, 1<<20); n != head || errno != 0 || offset != int64(len(content)) {
+		t.Fatal(n, errno, offset)
+	}
+	go func() {
+		for sent := 0; ; {
+			n, errno := a.SendFile(c, file, nil, 1<<20)
+			if errno == syscall.EAGAIN {
+				a.kernel.wait(t, c, pollOut)
+				continue
+			}
+			if sent += n; n == 0 || errno != 0 {
+				if sent != len(content) || errno != 0 {
+					t.Error(sent, errno)
+				}
+				a.Shutdown(c, syscall.SHUT_WR)
+				return
+			}
+		}
+	}()
+	var got []byte
+	buf := make([]byte, 1<<16)
+	for {
+		n, errno := b.readSome(t, s, buf)
+		must(t, errno)
+		if n == 0 {
+			break
+		}
+		got = append(got, buf[:n]...)
+	}
+	if !bytes.Equal(got, append(content[len(content)-head:], content...)) {
+		t.Error(len(got), "bytes arrived")
+	}
+	a.Close(c)
+	b.Close(s)
 }

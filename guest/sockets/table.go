@@ -28,6 +28,7 @@ type Table struct {
 // set; raw sockets need its RawFactory.
 func New(s *stack.Stack, k Kernel) *Table {
 	t := &Table{stack: s, kernel: k}
+	t.names.files, _ = k.(Files)
 	slots := make([]atomic.Pointer[description], 64)
 	t.slots.Store(&slots)
 	return t
@@ -106,34 +107,51 @@ func (t *Table) Dup(fd, atLeast int) (int, syscall.Errno) {
 	if errno != 0 {
 		return -1, errno
 	}
-	if !d.attach(other) {
-		t.kernel.Close(other)
-		return -1, syscall.EBADF
-	}
-	if errno := t.put(other, d); errno != 0 {
-		d.detach(other)
-		t.kernel.Close(other)
-		return -1, errno
-	}
-	return other, 0
+	return t.share(d, other)
 }
 
-// DupTo makes other a descriptor for the same socket, in place of the socket it
-// was; EBUSY if the kernel has other uses for it.
+// DupTo makes other a descriptor for the same socket, in place of what it was.
+// Unless the kernel is a Replacer, it fails with EBUSY if other is in use and
+// no socket.
 func (t *Table) DupTo(fd, other int) (int, syscall.Errno) {
-	if fd == other {
+	d := t.at(fd)
+	switch {
+	case d == nil, other < 0, other >= maxDescriptors:
+		return -1, syscall.EBADF
+	case fd == other:
 		return -1, syscall.EINVAL
 	}
-	if !t.Is(fd) {
+	k, ok := t.kernel.(Replacer)
+	if !ok {
+		t.Close(other)
+		got, errno := t.Dup(fd, other)
+		if errno == 0 && got != other {
+			t.Close(got)
+			return -1, syscall.EBUSY
+		}
+		return got, errno
+	}
+	if old := t.take(other); old != nil {
+		old.detach(other)
+	}
+	if errno := k.DupTo(fd, other); errno != 0 {
+		return -1, errno
+	}
+	return t.share(d, other)
+}
+
+// share makes a descriptor that the kernel has duplicated one of d.
+func (t *Table) share(d *description, fd int) (int, syscall.Errno) {
+	if !d.attach(fd) {
+		t.kernel.Close(fd)
 		return -1, syscall.EBADF
 	}
-	t.Close(other)
-	got, errno := t.Dup(fd, other)
-	if errno == 0 && got != other {
-		t.Close(got)
-		return -1, syscall.EBUSY
+	if errno := t.put(fd, d); errno != 0 {
+		d.detach(fd)
+		t.kernel.Close(fd)
+		return -1, errno
 	}
-	return got, errno
+	return fd, 0
 }
 
 // Close closes a descriptor, and its socket with the last one. What a stream

@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"fmt"
 	"sync"
 	"syscall"
 
@@ -17,8 +16,9 @@ type unix struct {
 	// The rest is protected by table.names.mu.
 
 	address   string // as bound, "" for none
-	connected bool   // stays so when the peer goes
-	peer      *unix  // nil when it has gone
+	key       unixKey
+	connected bool  // stays so when the peer goes
+	peer      *unix // nil when it has gone
 	peerName  string
 
 	listening bool
@@ -85,25 +85,7 @@ func (s *unix) bind(addr []byte) syscall.Errno {
 	if s.address != "" || s.closed {
 		return syscall.EINVAL
 	}
-	n := &s.table.names
-	if n.bound == nil {
-		n.bound = map[string]*unix{}
-	}
-	if name == "" {
-		for {
-			n.auto = (n.auto + 1) & 0xfffff
-			if name = fmt.Sprintf("\x00%05x", n.auto); n.bound[nameKey(name, s.typ)] == nil {
-				break
-			}
-		}
-	}
-	key := nameKey(name, s.typ)
-	if n.bound[key] != nil {
-		return syscall.EADDRINUSE
-	}
-	n.bound[key] = s
-	s.address = name
-	return 0
+	return s.table.names.bind(s, name)
 }
 
 func (s *unix) listen(backlog int) syscall.Errno {
@@ -144,7 +126,7 @@ func (s *unix) connect(addr []byte) syscall.Errno {
 	case s.datagram() && other.connected && other.peer != s:
 		return syscall.EPERM
 	case s.datagram():
-		s.peer, s.connected, s.peerName = other, true, name
+		s.peer, s.connected, s.peerName = other, true, other.address
 		return 0
 	case !other.listening || other.shutRead:
 		return syscall.ECONNREFUSED
@@ -159,7 +141,7 @@ func (s *unix) connect(addr []byte) syscall.Errno {
 		table: s.table, typ: s.typ, address: other.address,
 		connected: true, peer: s, peerName: s.address, passCredentials: other.passCredentials,
 	}
-	s.connected, s.peer, s.peerName = true, server, name
+	s.connected, s.peer, s.peerName = true, server, other.address
 	other.pending = append(other.pending, server)
 	other.queue.Notify(pollIn)
 	s.queue.Notify(pollOut)
@@ -214,9 +196,7 @@ func (s *unix) close() {
 	s.lock().Lock()
 	defer s.lock().Unlock()
 	s.closed = true
-	if n, key := &s.table.names, nameKey(s.address, s.typ); n.bound[key] == s {
-		delete(n.bound, key)
-	}
+	s.table.names.release(s)
 	for _, n := range s.pending {
 		n.hangUp()
 	}

@@ -3,6 +3,8 @@ package sockets
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -13,7 +15,7 @@ func TestUnixStream(t *testing.T) {
 	h := newHost(t)
 	for _, test := range []struct{ bind, dial, sees string }{
 		{"/run/x.sock", "/run/x.sock", "/run/x.sock\x00"},
-		{"/run/./y.sock\x00junk", "/run/y.sock", "/run/y.sock\x00"},
+		{"/run/./y.sock\x00junk", "/run/y.sock", "/run/./y.sock\x00"},
 		{"\x00abstract", "\x00abstract", "\x00abstract"},
 		{"\x00with\x00nul", "\x00with\x00nul", "\x00with\x00nul"},
 	} {
@@ -106,9 +108,6 @@ func TestUnixErrors(t *testing.T) {
 	rights := control(syscall.SOL_SOCKET, syscall.SCM_RIGHTS, []byte{3, 0, 0, 0})
 	if _, errno := h.Send(dgram, &Message{Buffers: [][]byte{buf}, Name: unixName("/dgram"), Control: rights}); errno != syscall.EOPNOTSUPP {
 		t.Error(errno)
-	}
-	if !h.Unlink("/x/../dgram") || h.Unlink("/dgram") {
-		t.Error("unlink")
 	}
 	must(t, h.Close(stream))
 	must(t, h.Close(dgram))
@@ -239,4 +238,67 @@ func TestUnixHangUp(t *testing.T) {
 		}
 	}
 	must(t, h.Close(fds[1]))
+}
+
+// TestUnixFiles finds sockets by nodes of the file system.
+func TestUnixFiles(t *testing.T) {
+	h := newHost(t)
+	h.Table = New(h.stack, struct {
+		*fakeKernel
+		SystemFiles
+	}{fakeKernel: h.kernel})
+	dir := t.TempDir()
+	name := unixName(filepath.Join(dir, "socket"))
+	connect := func() syscall.Errno {
+		fd := h.open(t, syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		defer h.Close(fd)
+		return h.Connect(fd, name)
+	}
+	bound := func() (int, syscall.Errno) {
+		fd := h.open(t, syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		errno := h.Bind(fd, name)
+		if errno == 0 {
+			must(t, h.Listen(fd, 5))
+		}
+		return fd, errno
+	}
+	if errno := connect(); errno != syscall.ENOENT {
+		t.Error("before bind:", errno)
+	}
+	first, errno := bound()
+	must(t, errno)
+	if st, err := os.Stat(filepath.Join(dir, "socket")); err != nil || st.Mode().Type() != os.ModeSocket {
+		t.Error(st, err)
+	}
+	must(t, connect())
+	second, errno := bound()
+	if errno != syscall.EADDRINUSE {
+		t.Error("bound twice:", errno)
+	}
+	must(t, h.Close(second))
+	if err := os.Symlink("socket", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	name = unixName(filepath.Join(dir, "link"))
+	must(t, connect())
+	name = unixName(filepath.Join(dir, "socket"))
+	must(t, h.Close(first))
+	if errno := connect(); errno != syscall.ECONNREFUSED {
+		t.Error("closed, node left:", errno)
+	}
+	if err := os.Remove(filepath.Join(dir, "socket")); err != nil {
+		t.Fatal(err)
+	}
+	third, errno := bound()
+	must(t, errno)
+	must(t, connect())
+	must(t, h.Close(third))
+	name = unixName(dir)
+	if errno := connect(); errno != syscall.ECONNREFUSED {
+		t.Error("a folder:", errno)
+	}
+	name = unixName(filepath.Join(dir, "none/socket"))
+	if fd, errno := bound(); errno != syscall.ENOENT {
+		t.Error("no folder:", fd, errno)
+	}
 }
