@@ -65,6 +65,7 @@ var socketCalls = []struct{ name, fd, results, nr, args string }{
 	{"getsockname", "fd", "_, err", "SYS_GETSOCKNAME", "unsafe.Pointer(rsa), unsafe.Pointer(addrlen), nil, 0, 0, 0"},
 	{"recvfrom", "fd", "n, err", "SYS_RECVFROM", "unsafe.Pointer(unsafe.SliceData(p)), unsafe.Pointer(from), unsafe.Pointer(fromlen), uintptr(len(p)), uintptr(flags), 0"},
 	{"sendto", "s", "_, err", "SYS_SENDTO", "unsafe.Pointer(unsafe.SliceData(buf)), to, nil, uintptr(len(buf)), uintptr(flags), uintptr(addrlen)"},
+	{"sendfile", "outfd", "written, err", "SYS_SENDFILE", "unsafe.Pointer(offset), nil, nil, uintptr(infd), uintptr(count), 0"},
 	{"recvmsg", "s", "n, err", "SYS_RECVMSG", "unsafe.Pointer(msg), nil, nil, uintptr(flags), 0, 0"},
 	{"sendmsg", "s", "n, err", "SYS_SENDMSG", "unsafe.Pointer(msg), nil, nil, uintptr(flags), 0, 0"},
 }
@@ -86,6 +87,11 @@ func socketPatches() []patch {
 	}
 	return append(patches,
 		patch{
+			file: calls, what: "socket that Dup3 replaces", count: 1,
+			old: regexp.MustCompile(`(?m)^func Dup3\(.*\{$`),
+			new: "$0\n\tif isSocket(newfd) && !isSocket(oldfd) {\n\t\tonSocket(SYS_CLOSE, newfd, nil, nil, nil, 0, 0, 0)\n\t}",
+		},
+		patch{
 			file: calls, what: "function socket", count: 1,
 			old: regexp.MustCompile(`(?m)^func socket\(.*\{$`),
 			new: "$0\n\tif socketCall != nil {\n\t\treturn onSocket(SYS_SOCKET, domain, nil, nil, nil, uintptr(typ), uintptr(proto), 0)\n\t}",
@@ -101,7 +107,7 @@ func socketPatches() []patch {
 			// must not keep the P.
 			file: raw, what: "function RawSyscall6", count: 1,
 			old: regexp.MustCompile(`(?m)^func RawSyscall6\(.*\{$`),
-			new: "$0\n\tif trap-SYS_SOCKET <= SYS_GETSOCKOPT-SYS_SOCKET || trap == SYS_ACCEPT4 {\n\t\truntime_entersyscall()\n\t\tvar errno uintptr\n\t\tr1, r2, errno = linux.Syscall6(trap, a1, a2, a3, a4, a5, a6)\n\t\truntime_exitsyscall()\n\t\treturn r1, r2, Errno(errno)\n\t}",
+			new: "$0\n\tif trap-SYS_SOCKET <= SYS_GETSOCKOPT-SYS_SOCKET || trap == SYS_ACCEPT4 || trap == SYS_RECVMMSG || trap == 307 /* sendmmsg */ {\n\t\truntime_entersyscall()\n\t\tvar errno uintptr\n\t\tr1, r2, errno = linux.Syscall6(trap, a1, a2, a3, a4, a5, a6)\n\t\truntime_exitsyscall()\n\t\treturn r1, r2, Errno(errno)\n\t}",
 		},
 		patch{
 			file: raw, what: "Syscall through RawSyscall6", count: 2,

@@ -14,9 +14,12 @@ import (
 )
 
 // kernel gives the socket layer descriptors of the guest kernel.
-type kernel struct{}
+type kernel struct{ sockets.SystemFiles }
 
-var _ sockets.Kernel = kernel{}
+var (
+	_ sockets.Kernel   = kernel{}
+	_ sockets.Replacer = kernel{}
+)
 
 // Open implements sockets.Kernel.
 func (kernel) Open() (int, syscall.Errno) {
@@ -33,6 +36,12 @@ func (kernel) Open() (int, syscall.Errno) {
 func (kernel) Dup(fd, atLeast int) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), abi.IoctlSocketDup, uintptr(atLeast))
 	return int(n), errno
+}
+
+// DupTo implements sockets.Replacer.
+func (kernel) DupTo(fd, other int) syscall.Errno {
+	_, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), abi.IoctlSocketDupTo, uintptr(other))
+	return errno
 }
 
 // Close implements sockets.Kernel.
