@@ -22,7 +22,8 @@ func newBuild(std stdio) *cobra.Command {
 		Long: `Make an image of a Go main package, with the installed Go toolchain.
 
 PACKAGE is a folder, a .go file or an import path; it is the current folder if
-it is left out. Its module is not changed and need not know of tender.
+it is left out. Its module is not changed and need not know of tender. A folder
+may have a program in NaCl instead, nacl.txt (see tender nacl).
 
 The devices of the image are those of manifest.json beside the package, in
 Solo5's form, and those of --net and --block, in the order given. A program that
@@ -46,6 +47,11 @@ and TENDER_BLOCK=data=disk.img. Package net is that of the host.`,
 			if len(args) == 1 {
 				o.Package = args[0]
 			}
+			done, err := naclFolder(&o, std)
+			if err != nil {
+				return err
+			}
+			defer done()
 			return status(build(o, std))
 		},
 	}

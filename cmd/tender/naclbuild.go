@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,28 +30,11 @@ after the Iface, or those of a manifest in its order.`,
   tender --net:outside=tap0 --net:inside=tap1 firewall.hvt`,
 		Args: oneArg("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			p, err := loadNacl(args[0], std)
+			done, err := naclPackage(args[0], source, &o, std)
 			if err != nil {
 				return err
 			}
-			if o.Output == "" {
-				name := strings.TrimSuffix(filepath.Base(p.Source.Name), filepath.Ext(p.Source.Name))
-				o.Output = name + "." + image.TargetName(orHVT(o.Target))
-			}
-			dir, err := os.MkdirTemp("", "tender-nacl-*")
-			if err != nil {
-				return fmt.Errorf("cannot make a folder for the program's Go: %w", err)
-			}
-			defer os.RemoveAll(dir)
-			if err := writeNacl(p, dir, &o); err != nil {
-				return err
-			}
-			if source != "" {
-				if err := os.CopyFS(source, os.DirFS(dir)); err != nil {
-					return fmt.Errorf("cannot write the program's Go: %w", err)
-				}
-			}
-			o.Package = dir
+			defer done()
 			return status(build(o, std))
 		},
 	}
@@ -64,45 +48,102 @@ after the Iface, or those of a manifest in its order.`,
 	return c
 }
 
-func orHVT(t abi.Target) abi.Target {
-	if t == 0 {
-		return abi.TargetHVT
+// naclName is the program in NaCl that tender build finds in a folder.
+const naclName = "nacl.txt"
+
+// naclFolder makes the package that is to be built of nacl.txt, if the folder
+// has one. What done does is to be done after the build.
+func naclFolder(o *toolchain.Options, std stdio) (done func(), err error) {
+	folder := cmp.Or(o.Package, ".")
+	path := filepath.Join(folder, naclName)
+	if _, err := os.Stat(path); err != nil {
+		return func() {}, nil
 	}
-	return t
+	if files, _ := filepath.Glob(filepath.Join(folder, "*.go")); len(files) > 0 {
+		return nil, fmt.Errorf("%s has two programs, %s and %s: move one of them elsewhere, or say tender nacl build %s", folder, naclName, filepath.Base(files[0]), path)
+	}
+	if o.Output == "" {
+		whole, err := filepath.Abs(folder)
+		if err != nil {
+			return nil, fmt.Errorf("cannot name the image: %w", err)
+		}
+		o.Output = imageName(filepath.Base(whole), o.Target)
+	}
+	manifest := filepath.Join(folder, "manifest.json")
+	if _, err := os.Stat(manifest); err == nil && o.Manifest == "" {
+		o.Manifest = manifest
+	}
+	return naclPackage(path, "", o, std)
 }
 
-// writeNacl writes a program's Go into a folder, as a module of its own, and
-// adds the devices to the options unless there is a manifest.
-func writeNacl(p *program.Program, dir string, o *toolchain.Options) error {
-	names := gen.Devices(p)
+func imageName(program string, t abi.Target) string {
+	return program + "." + image.TargetName(cmp.Or(t, abi.TargetHVT))
+}
+
+// naclPackage makes the package that is to be built of a program in NaCl, and a
+// copy in the folder source if that is not "".
+func naclPackage(path, source string, o *toolchain.Options, std stdio) (done func(), err error) {
+	p, err := loadNacl(path, std)
+	if err != nil {
+		return nil, err
+	}
+	if o.Output == "" {
+		base := filepath.Base(p.Source.Name)
+		o.Output = imageName(strings.TrimSuffix(base, filepath.Ext(base)), o.Target)
+	}
+	files, err := naclFiles(p, o)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "tender-nacl-*")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a folder for the program's Go: %w", err)
+	}
+	done = func() { os.RemoveAll(dir) }
+	o.Package = dir
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			done()
+			return nil, fmt.Errorf("cannot write the program's Go: %w", err)
+		}
+	}
+	if source != "" {
+		if err := os.CopyFS(source, os.DirFS(dir)); err != nil {
+			done()
+			return nil, fmt.Errorf("cannot write the program's Go: %w", err)
+		}
+	}
+	return done, nil
+}
+
+// naclFiles is a program as a Go module. Its network devices are those of the
+// manifest and of the options; if there are none, those the program needs
+// become options.
+func naclFiles(p *program.Program, o *toolchain.Options) (gen.Files, error) {
+	devices := o.Devices
 	if o.Manifest != "" {
 		m, err := image.ReadManifestJSON(o.Manifest)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		names = nil
-		for _, d := range m {
-			if d.Type == abi.DeviceNet {
-				names = append(names, d.Name)
-			}
+		devices = append(m, devices...)
+	}
+	var names []string
+	for _, d := range devices {
+		if d.Type == abi.DeviceNet {
+			names = append(names, d.Name)
 		}
-	} else {
+	}
+	if len(names) == 0 {
+		names = gen.Devices(p)
 		for _, n := range names {
 			o.Devices = append(o.Devices, image.Device{Name: n, Type: abi.DeviceNet})
-		}
-		if err := o.Devices.Check(); err != nil {
-			return err
 		}
 	}
 	files, err := gen.Package(p, names)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	files["go.mod"] = []byte("module appliance\n\ngo 1.26\n")
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			return fmt.Errorf("cannot write the program's Go: %w", err)
-		}
-	}
-	return nil
+	return files, nil
 }
