@@ -8,8 +8,8 @@
 // the image. In this tree the same files compile as an ordinary package, so
 // that all that needs no hypercall is tested on the host.
 //
-// Rules of the code here. There is one vCPU and nothing interrupts the
-// kernel, so it needs no locks. It runs on a stack of its own with a g of its
+// Rules of the code here. There is one vCPU and nothing enters the kernel while
+// it runs (a tick then only leaves a note), so it needs no locks. It runs on a stack of its own with a g of its
 // own (kernelG), outside of the garbage collector's sight: it must not
 // allocate, grow a map, panic, or store a Go pointer anywhere (references
 // between its objects are uintptr), and it imports nothing but abi. Addresses

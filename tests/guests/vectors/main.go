@@ -68,6 +68,18 @@ func check[T uint64 | uint32](what string, words, mask []T, keep func(in, out []
 	}
 }
 
+// length is how long to go on: the first argument, or two seconds.
+func length() time.Duration {
+	if len(os.Args) < 2 {
+		return 2 * time.Second
+	}
+	d, err := time.ParseDuration(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	return d
+}
+
 // all is a mask of all bits.
 func all(n int) []uint64 {
 	m := make([]uint64, n)
@@ -112,7 +124,7 @@ func main() {
 		log.Fatal(err)
 	}
 	collections := 0
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); collections++ {
+	for end := time.Now().Add(length()); time.Now().Before(end); collections++ {
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}
