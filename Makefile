@@ -2,6 +2,7 @@
 # make demo       a firewall between two network namespaces, with real traffic (root)
 # make test       everything that proves the project works (root for the network parts)
 # make test-hardware   the KVM tests on AMD SVM, which QEMU emulates; make test runs a part of it
+# make test-stdlib     the standard library's own tests as unikernels: writes docs/stdlib.md; make test runs a part of it
 # make bench      the figures of docs/SPECIFICATION.md, measured on this machine
 # make soak       ten minutes of requests to guests under both tenders, of which none may fail
 # make bench-firewall  throughput over the number of rules, against Linux; writes build/bench-firewall.{json,svg}
@@ -15,7 +16,7 @@ FUZZTIME ?= 30s
 # The sources an image or the tender is made of.
 SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine guest hvt image machine netback seccomp spt toolchain) -type f)
 
-.PHONY: all demo test test-hardware bench soak check fuzz deps clean
+.PHONY: all demo test test-hardware test-stdlib bench soak check fuzz deps clean
 
 all: bin/tender bin/hello.hvt bin/firewall.hvt
 
@@ -49,6 +50,9 @@ test: deps check all
 test-hardware: all
 	scripts/deps hardware || true
 	$(GO) run ./tests/hardware bin/tender
+
+test-stdlib: all
+	$(GO) run ./tests/stdlib -target=hvt,spt -o docs/stdlib.md bin/tender
 
 bench: deps all
 	$(GO) run ./tests/bench bin/tender

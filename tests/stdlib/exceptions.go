@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,8 +27,8 @@ type exception struct {
 // exceptions are by target, "" for all of them, package and test.
 type exceptions struct {
 	tests map[[3]string]exception
-	// files are paths below GOROOT that a package's tests need besides those
-	// which every package's find.
+	// files are paths that a package's tests need besides those which every
+	// package's find.
 	files map[string][]string
 }
 
@@ -35,7 +36,7 @@ type exceptions struct {
 //
 //	fail|omit[:TARGET] PACKAGE TEST REASON…
 //	files PACKAGE PATH…
-func readExceptions() (exceptions, error) {
+func readExceptions(goroot string) (exceptions, error) {
 	all := exceptions{map[[3]string]exception{}, map[string][]string{}}
 	n := 0
 	for line := range strings.Lines(exceptionsText) {
@@ -45,7 +46,12 @@ func readExceptions() (exceptions, error) {
 			continue
 		}
 		if fields[0] == "files" && len(fields) > 2 {
-			all.files[fields[1]] = fields[2:]
+			for _, f := range fields[2:] {
+				if !filepath.IsAbs(f) {
+					f = filepath.Join(goroot, f)
+				}
+				all.files[fields[1]] = append(all.files[fields[1]], f)
+			}
 			continue
 		}
 		if len(fields) < 4 {
