@@ -27,8 +27,19 @@ type Config struct {
 	// Disks are the block devices'; those open for reading only are only
 	// read.
 	Disks []int
+	// Stats is for --stats; nil is without.
+	Stats *Stats
 	// User is who the process becomes; nil is who it is.
 	User *User
+}
+
+// Stats are the descriptors of who tells others about the guest; -1 is none.
+type Stats struct {
+	// File is written from its start on.
+	File int
+	// Listener accepts connections, which are then served as Conn, a number that
+	// is taken already.
+	Listener, Conn int
 }
 
 // Apply confines the process, all threads of it and for good. Before it, all

@@ -53,7 +53,27 @@ func (c Config) policy(self surroundings) seccomp.Policy {
 			)
 		}
 	}
-	return slices.Concat(p, memoryCalls(), runtimeCalls(self.PID))
+	return slices.Concat(p, c.Stats.calls(), memoryCalls(), runtimeCalls(self.PID))
+}
+
+// calls tell others about the guest.
+func (s *Stats) calls() (p seccomp.Policy) {
+	if s == nil {
+		return nil
+	}
+	if s.File >= 0 {
+		p = append(p, on("pwrite64", s.File, "the file of --stats", "the counters, every second and at the end"))
+	}
+	if s.Listener >= 0 {
+		const conn = "the connection of --stats"
+		p = append(p,
+			on("accept4", s.Listener, "the socket of --stats", "somebody asks for the counters"),
+			seccomp.Rule{Call: "dup3", Args: []seccomp.Cond{seccomp.Equal(1, uint64(s.Conn), conn)}, Why: "who asks gets the one number that may be read and written"},
+			on("read", s.Conn, conn, "what is asked for"),
+			on("write", s.Conn, conn, "the counters"),
+		)
+	}
+	return p
 }
 
 func distinct(fds []int) []int { return slices.Compact(slices.Sorted(slices.Values(fds))) }

@@ -17,7 +17,8 @@ import (
 // network devices are then known to nothing else here.
 type path struct {
 	thread         *datapath.Thread
-	doorbell, wake int // eventfds
+	names          []string // of the devices
+	doorbell, wake int      // eventfds
 }
 
 // pathShare is the part of the guest's memory that its UMEM may be as large as:
@@ -48,9 +49,10 @@ func (vm *VM) offerPath(c *Config, l datapath.Layout) (err error) {
 	}
 	var handles []int
 	var devices []netback.Device
+	var names []string
 	for i := range vm.host.nets {
 		if d := &vm.host.nets[i]; d.dev != nil {
-			handles, devices = append(handles, i), append(devices, d.dev)
+			handles, devices, names = append(handles, i), append(devices, d.dev), append(names, c.Image.Manifest[i-1].Name)
 			d.dev = nil
 		}
 	}
@@ -58,7 +60,7 @@ func (vm *VM) offerPath(c *Config, l datapath.Layout) (err error) {
 	if err != nil {
 		return err
 	}
-	p := &path{doorbell: -1, wake: -1}
+	p := &path{names: names, doorbell: -1, wake: -1}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -128,4 +130,28 @@ func (p *path) close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// NetCounters are those of the network devices, in the manifest's order. There
+// are none if the guest takes its frames by hypercalls.
+func (vm *VM) NetCounters() []datapath.DeviceCounters { return vm.path.counters() }
+
+// PinIO keeps the thread that moves the guest's frames on a CPU, the first being
+// 0. It is called before Run, at most once, and does nothing for a guest that
+// takes its frames by hypercalls.
+func (vm *VM) PinIO(cpu int) error {
+	if vm.path == nil {
+		return nil
+	}
+	return vm.path.thread.Pin(cpu)
+}
+
+func (p *path) counters() (all []datapath.DeviceCounters) {
+	if p == nil {
+		return nil
+	}
+	for i, name := range p.names {
+		all = append(all, datapath.DeviceCounters{Name: name, Counters: p.thread.Counters(i)})
+	}
+	return all
 }

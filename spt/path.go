@@ -18,6 +18,7 @@ import (
 // descriptors of network devices then.
 type path struct {
 	thread *datapath.Thread
+	names  []string // of the devices
 	// at is where the guest has the UMEM, bytes its size, memory its file.
 	at, bytes      uint64
 	memory         int
@@ -97,6 +98,7 @@ func (p *Process) makePath(c *Config, devices []machine.Attachment, l datapath.L
 	for i, d := range devices {
 		if d.Net != nil {
 			p.devices[i] = -1
+			p.path.names = append(p.path.names, d.Name)
 		}
 	}
 	p.path.thread, err = datapath.NewThread(u, nets, p.path.doorbell, p.path.wake, c.Logf)
@@ -136,4 +138,28 @@ func (p *path) close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// NetCounters are those of the network devices, in the manifest's order. There
+// are none if the guest has the devices' descriptors itself.
+func (p *Process) NetCounters() []datapath.DeviceCounters { return p.path.counters() }
+
+// PinIO keeps the thread that moves the guest's frames on a CPU, the first being
+// 0. It is called before Run, at most once, and does nothing for a guest that
+// has the devices' descriptors itself.
+func (p *Process) PinIO(cpu int) error {
+	if p.path == nil {
+		return nil
+	}
+	return p.path.thread.Pin(cpu)
+}
+
+func (p *path) counters() (all []datapath.DeviceCounters) {
+	if p == nil {
+		return nil
+	}
+	for i, name := range p.names {
+		all = append(all, datapath.DeviceCounters{Name: name, Counters: p.thread.Counters(i)})
+	}
+	return all
 }

@@ -26,6 +26,7 @@ type guest struct {
 	data     []byte
 	loop     bool
 	events   uint64 // where abi.Events is, 0 for none
+	umem     uint64 // where the address of the UMEM is to be, 0 for nowhere
 }
 
 // put lays an argument struct out in the guest's data and returns its place.
@@ -79,6 +80,10 @@ func (g *guest) bytes(t testing.TB) []byte {
 	if g.events != 0 {
 		note.Flags |= abi.FlagEvents
 		note.Events = g.events
+	}
+	if g.umem != 0 {
+		note.Flags |= abi.FlagUMEM
+		note.UMEM = g.umem
 	}
 	var file bytes.Buffer
 	err := image.Write(&file, image.Spec{

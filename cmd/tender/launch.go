@@ -10,6 +10,7 @@ import (
 
 	"tender/abi"
 	"tender/confine"
+	"tender/datapath"
 	"tender/hvt"
 	"tender/image"
 	"tender/machine"
@@ -22,12 +23,19 @@ func launch(s stops, im *image.Image, opts *runOptions, devs *devices, std stdio
 	if err != nil {
 		return 0, err
 	}
+	told, err := tell(m, im, opts)
+	if err != nil {
+		return 0, errors.Join(err, m.Close())
+	}
 	if std.own && !opts.unconfined && !opts.process && !opts.debugged() {
-		if err := confine.Apply(devs.confinement(std, opts.user)); err != nil {
+		c := devs.confinement(std, opts.user)
+		c.Stats = told.confinement()
+		if err := confine.Apply(c); err != nil {
 			return 0, errors.Join(fmt.Errorf("%w; or run it with --no-confine", err), m.Close())
 		}
 	}
 	exit, err := machine.RunUntil(s.ask, s.end, m, opts.grace)
+	err = errors.Join(err, told.close())
 	if stuck := (*machine.StuckError)(nil); errors.As(err, &stuck) {
 		// The devices are in use: they are left to the end of the process.
 		std.say("%v", stuck)
@@ -41,6 +49,31 @@ func launch(s stops, im *image.Image, opts *runOptions, devs *devices, std stdio
 		err = processEnd(err)
 	}
 	return status, errors.Join(err, m.Close())
+}
+
+// framesMover is a machine whose network devices the tender serves by a thread.
+type framesMover interface {
+	NetCounters() []datapath.DeviceCounters
+	PinIO(cpu int) error
+}
+
+// tell does what --cpu and --stats ask for; the result is nil without --stats.
+func tell(m machine.Machine, im *image.Image, opts *runOptions) (*stats, error) {
+	mover := m.(framesMover)
+	if opts.cpu != nil {
+		if err := mover.PinIO(*opts.cpu); err != nil {
+			return nil, fmt.Errorf("--cpu=%d: %w", *opts.cpu, err)
+		}
+	}
+	if opts.stats == "" {
+		return nil, nil
+	}
+	told, err := openStats(opts.stats, im.Name)
+	if err != nil {
+		return nil, err
+	}
+	told.start(mover.NetCounters())
+	return told, nil
 }
 
 // newMachine builds the machine the image is for.

@@ -46,6 +46,8 @@ var runOptionTable = []runOption{
 	{"--gdb", "[ADDR]", unnamed, "wait for gdb at ADDR and start the guest under it (default 127.0.0.1:1234, this machine only)"},
 	{"--dumpcore", "DIR", unnamed, "write a core file to the folder DIR if the guest aborts or crashes"},
 	{"--grace", "TIME", unnamed, "on SIGINT or SIGTERM, send the guest SIGTERM and end it after TIME or at the next signal (default 10s, 0 at once)"},
+	{"--stats", "WHERE", unnamed, "count the frames of the network devices, as text for Prometheus: in a file, written every second, or over HTTP at ADDRESS:PORT or unix:PATH"},
+	{"--cpu", "N", unnamed, "keep the thread that moves the guest's frames on CPU N, the first being 0"},
 	{"--no-confine", "", unnamed, "keep privileges and system calls the guest does not need, to debug tender itself"},
 	{"--help", "", unnamed, "show this help"},
 	{"--version", "", unnamed, "show the versions of tender and of the ABI"},
@@ -90,6 +92,8 @@ type runOptions struct {
 	gdb           string        // where to wait for gdb, "" if not given
 	coreDir       string        // where to leave core files, "" if not given
 	unconfined    bool
+	stats         string        // where counters are told, "" if not given
+	cpu           *int          // of the thread that moves frames, nil for any
 	grace         time.Duration // for an orderly stop; 0 for none
 	image         string        // "" if there is none
 	args          []string
@@ -227,6 +231,10 @@ func (o *runOptions) set(flag, name, value string) (err error) {
 		o.unconfined = true
 	case "--user":
 		o.user, err = parseUser(value)
+	case "--stats":
+		o.stats, err = value, checkStats(value)
+	case "--cpu":
+		o.cpu, err = parseCPU(value)
 	case "--gdb":
 		o.gdb, err = parseGDB(value)
 	case "--dumpcore":

@@ -38,6 +38,15 @@ func parseGrace(value string) (time.Duration, error) {
 	return d, nil
 }
 
+func parseCPU(value string) (*int, error) {
+	n, err := parseDecimal(value)
+	if err != nil || n > math.MaxInt16 {
+		return nil, fmt.Errorf("--cpu=%s: it is the number of a CPU, the first being 0", value)
+	}
+	cpu := int(n)
+	return &cpu, nil
+}
+
 func parseStart(value string) (hvt.Start, error) {
 	for _, s := range []hvt.Start{hvt.StartAuto, hvt.StartUser, hvt.StartKernel} {
 		if s.String() == value {
