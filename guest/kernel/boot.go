@@ -88,9 +88,15 @@ func layOut(m *machine) {
 	p := pointerList{vector}
 	argc := at[uint64](p.push(0))
 	p.push(program())
-	*argc = 1 + splitWords(skipLogOptions(line), words, &p)
+	first := p.next
+	n := splitWords(skipLogOptions(line), words, &p)
+	variables := p.takeEnvironment(first, n)
+	*argc = 1 + n - variables
 	p.push(0)
 	p.push(memoryLimit())
+	for i := range variables {
+		p.push(environment[i])
+	}
 	p.push(0)
 	const atNull, atPagesz, atRandom = 0, 6, 25
 	fillRandom(randomBytes[:])
@@ -154,6 +160,30 @@ func splitWords(line []byte, dst uintptr, p *pointerList) uint64 {
 	}
 	out[len(line)] = 0
 	return n
+}
+
+// maxVariables bounds what the arguments add to the environment.
+const maxVariables = 64
+
+var environment [maxVariables]uintptr // strings KEY=VALUE
+
+// takeEnvironment takes the leading words of the form --env=KEY=VALUE out of the
+// n words whose addresses start at first, and notes them in environment.
+func (p *pointerList) takeEnvironment(first uintptr, n uint64) (taken uint64) {
+	for taken < min(n, maxVariables) {
+		word := *at[uintptr](first + uintptr(taken)*8)
+		rest, ok := cutPrefix(cstring(word, abi.CmdlineSize), "--env=")
+		if !ok || len(rest) == 0 {
+			break
+		}
+		environment[taken] = addrOf(&rest[0])
+		taken++
+	}
+	for i := taken; i < n; i++ {
+		*at[uintptr](first + uintptr(i-taken)*8) = *at[uintptr](first + uintptr(i)*8)
+	}
+	p.next -= uintptr(taken) * 8
+	return taken
 }
 
 // memoryLimit is the environment string that tells the garbage collector how

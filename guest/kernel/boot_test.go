@@ -51,6 +51,39 @@ func FuzzSplitWords(f *testing.F) {
 	})
 }
 
+// Leading --env words become variables, up to a limit, and others stay.
+func TestTakeEnvironment(t *testing.T) {
+	region := mapRegion(t, 256<<10)
+	many := strings.Repeat("--env=A=1 ", maxVariables+1)
+	for _, c := range []struct {
+		line, words string
+		variables   []string
+	}{
+		{"", "", nil},
+		{"a --env=A=1", "a --env=A=1", nil},
+		{"--env=A=1", "", []string{"A=1"}},
+		{"--env=A=1 --env=B= -- --env=C=2", "-- --env=C=2", []string{"A=1", "B="}},
+		{"--env= x", "--env= x", nil},
+		{"--environment x", "--environment x", nil},
+		{many, "--env=A=1 ", strings.Fields(strings.Repeat("A=1 ", maxVariables))},
+	} {
+		vector := region + 128<<10
+		p := pointerList{vector}
+		n := splitWords([]byte(c.line), region, &p)
+		taken := p.takeEnvironment(vector, n)
+		var words, variables []string
+		for a := vector; a < p.next; a += 8 {
+			words = append(words, string(cstring(*at[uintptr](a), 16<<10)))
+		}
+		for _, a := range environment[:taken] {
+			variables = append(variables, string(cstring(a, 16<<10)))
+		}
+		if strings.Join(words, " ") != c.words || fmt.Sprint(variables) != fmt.Sprint(c.variables) {
+			t.Errorf("%q: words %q, variables %q", c.line, words, variables)
+		}
+	}
+}
+
 func TestMemoryLimit(t *testing.T) {
 	defer func(free int) { pages.free = free }(pages.free)
 	for _, free := range []int{0, 1, 4, 1000, 16384, 1 << 20} {
