@@ -55,8 +55,10 @@ type Options struct {
 	// Tags are additional build tags.
 	Tags []string
 	// Debug, if not "", is where to keep the linked ELF file with its symbols
-	// and debugging information.
-	Debug string
+	// and debugging information, for gdb and go tool pprof. Symbols is the same
+	// with the name of the image and ".debug". The image is no different for it.
+	Debug   string
+	Symbols bool
 	// Cache is the folder for generated sources; "" is tender's folder in the
 	// user's cache directory. The Go build cache is used besides.
 	Cache string
@@ -121,6 +123,9 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if o.Output == "" {
 		o.Output = filepath.Join(o.Dir, name+"."+image.TargetName(o.Target))
 	}
+	if o.Symbols && o.Debug == "" {
+		o.Debug = o.Output + ".debug"
+	}
 	spec := image.Spec{Target: o.Target, Version: version, Manifest: devices}
 	return b.build(ctx, name, spec)
 }
@@ -130,7 +135,7 @@ func (o *Options) check() error {
 	switch {
 	case o.Race && !o.Process:
 		return errors.New("the race detector is for Linux programs, not for images")
-	case o.Process && (o.Root != "" || o.Debug != "" || o.Tests != nil):
+	case o.Process && (o.Root != "" || o.Debug != "" || o.Symbols || o.Tests != nil):
 		return errors.New("a Linux program has its symbols in it and finds its files where they are: no files, symbols or tests are made beside it")
 	}
 	return nil

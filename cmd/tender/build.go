@@ -36,7 +36,7 @@ and TENDER_BLOCK=data=disk.img. Package net is that of the host.`,
 		Example: `  tender build ./appliances/hello
   tender build -o firewall.hvt --net outside --net inside ./appliances/firewall
   tender build --root site ./appliances/web
-  tender build --debug hello.elf ./appliances/hello   # symbols for a debugger`,
+  tender build --symbols ./appliances/web && go tool pprof web.hvt.debug cpu.pprof`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fmt.Errorf("tender build takes one package, drop %s", strings.Join(args[1:], " "))
@@ -67,7 +67,8 @@ and TENDER_BLOCK=data=disk.img. Package net is that of the host.`,
 	f.StringVar(&o.Root, "root", "", "make the folder `DIR` the program's file system; what it writes to it is gone when it ends")
 	f.BoolVar(&o.RootTimes, "root-times", false, "keep the times of the files of --root, so that builds differ when they do")
 	f.StringSliceVar(&o.Tags, "tags", nil, "build with these Go build `TAGS`, separated by commas")
-	f.StringVar(&o.Debug, "debug", "", "keep the linked program with its symbols as `FILE`")
+	f.BoolVar(&o.Symbols, "symbols", false, "keep the linked program with its symbols beside the image, as its name and .debug: for gdb, and for what go tool pprof shows of machine code")
+	f.StringVar(&o.Debug, "debug", "", "keep it as `FILE`")
 	return c
 }
 
