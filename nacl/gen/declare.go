@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"strings"
 
 	"tender/nacl/program"
@@ -59,7 +60,7 @@ func (g *generator) declaration(nics []string) (string, error) {
 	p := g.program
 	var b strings.Builder
 	b.WriteString("func main() { appliance.Main(&program) }\n\n// log is what the rules speak through.\nvar log = journal.New(journal.Config{})\n\n")
-	fmt.Fprintf(&b, "// program is the appliance that %s declares.\nvar program = appliance.Program{\nJournal: log,\nNICs: []string{", p.Source.Name)
+	fmt.Fprintf(&b, "// program is the appliance that %s declares.\nvar program = appliance.Program{\nJournal: log,\nNICs: []string{", path.Base(p.Source.Name))
 	for _, n := range nics {
 		fmt.Fprintf(&b, "%q, ", n)
 	}

@@ -160,7 +160,7 @@ func (g *generator) cases(number string, cases []string) string {
 // there is one. It returns its name.
 func (g *generator) part(parameter, code string) string {
 	g.parts++
-	name := fmt.Sprintf("%s_part%d", g.name, g.parts)
+	name := fmt.Sprintf("part%d_%s", g.parts, g.name) // no name of NaCl's begins so
 	fmt.Fprintf(&g.helpers, "// %s is a part of %s.\nfunc %s(p *packet.Packet%s) ruleset.Outcome {\n%sreturn ruleset.Open\n}\n\n", name, g.name, name, parameter, code)
 	return name
 }
