@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	randomPrograms = flag.Int("programs", 40, "how many random programs TestSameAsInterpreter compiles")
+	randomPrograms = flag.Int("programs", 25, "how many random programs TestSameAsInterpreter compiles")
 	randomSeed     = flag.Uint64("seed", 0, "where their random numbers begin; 0 is the time")
 )
 
