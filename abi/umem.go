@@ -13,8 +13,14 @@ package abi
 //
 // All chunks are the guest's at first. It lends one with fill or transmit, and
 // has it back with receive or completion; so a frame received from one device
-// is forwarded by handing its descriptor to another. A frame is never larger
-// than a chunk.
+// is forwarded by handing its descriptor to another. The UMEMHeadroom bytes
+// before a frame that is sent, if they are of the same chunk, are lost.
+//
+// A frame has one descriptor, or with UMEMChains up to UMEMMaxChain of them, all
+// of which but the last have UMEMMore and which are published together. With
+// UMEMOffloads, which needs UMEMChains, a frame begins with a VNETHeader, and may
+// have up to 64 KiB: it is then a TCP segment that is larger than the MTU, or one
+// without its checksum, either way.
 //
 // An index counts entries since the start, modulo 2^32; entry i is in slot
 // i mod slots. A producer writes entries and then its index, a consumer reads
@@ -78,7 +84,63 @@ type UMEMPort struct {
 	Receive    uint64
 	Transmit   uint64
 	Completion uint64
+	// Offers is the set of features that the tender has for the device, written
+	// before the start. Wants is what the guest has chosen of them, 0 at the
+	// start. Has follows Wants once the tender has taken all there was to
+	// transmit; frames that it puts into the receive ring later are of that
+	// kind, and so are to be those that the guest transmits.
+	Offers, Wants, Has uint32
+	_                  uint32
 }
+
+// Features of a port.
+const (
+	// UMEMChains are frames of several descriptors.
+	UMEMChains = 1 << 0
+	// UMEMOffloads are frames that begin with a VNETHeader.
+	UMEMOffloads = 1 << 1
+)
+
+const (
+	// UMEMMaxChain bounds the descriptors of a frame.
+	UMEMMaxChain = 48
+	// UMEMHeadroom is what a tender may need before a frame.
+	UMEMHeadroom = VNETHeaderBytes
+	// UMEMMaxFrame bounds the bytes of a frame, VNETHeader included: an IP
+	// packet of 64 KiB behind an Ethernet header with two VLAN tags.
+	UMEMMaxFrame = VNETHeaderBytes + 14 + 2*4 + 1<<16
+)
+
+// VNETHeader says what is left to do for a frame's receiver. Multi-byte fields
+// are little-endian. Source: Virtual I/O Device 1.2, section 5.1.6, without
+// num_buffers.
+type VNETHeader struct {
+	// Flags is a set of VNETNeedsChecksum and VNETChecked.
+	Flags uint8
+	// Kind is VNETNone, VNETTCP4 or VNETTCP6: the frame is to be cut into TCP
+	// segments of SegmentBytes, behind HeaderBytes of headers each.
+	Kind         uint8
+	HeaderBytes  uint16
+	SegmentBytes uint16
+	// ChecksumStart is where the checksum starts that is missing, and
+	// ChecksumOffset where it is to be stored, from there. The place has the
+	// sum of the pseudo header.
+	ChecksumStart  uint16
+	ChecksumOffset uint16
+}
+
+// VNETHeaderBytes is the size of VNETHeader.
+const VNETHeaderBytes = 10
+
+// Values of VNETHeader.
+const (
+	VNETNeedsChecksum = 1
+	VNETChecked       = 2
+
+	VNETNone = 0
+	VNETTCP4 = 1
+	VNETTCP6 = 4
+)
 
 // UMEMRing is followed by its slots, UMEMDesc each.
 type UMEMRing struct {
@@ -89,9 +151,12 @@ type UMEMRing struct {
 }
 
 // UMEMDesc is bytes of the UMEM: where they start, in the low 32 bits, and how
-// many they are, in the next 16. The rest is 0. In a fill entry it is room, a
+// many they are, in the next 16, and UMEMMore or not. The rest is 0. In a fill entry it is room, a
 // whole chunk or a part of one; in the others it is a frame.
 type UMEMDesc uint64
+
+// UMEMMore says that the frame goes on in the next descriptor.
+const UMEMMore UMEMDesc = 1 << 48
 
 // NewUMEMDesc is the descriptor of n bytes at an offset.
 func NewUMEMDesc(offset uint32, n uint16) UMEMDesc {

@@ -13,13 +13,15 @@ type Drop int
 const (
 	// ReceiveFailed is a read that the host refused.
 	ReceiveFailed Drop = iota
-	// ReceiveTooLong is a frame with no room in what the guest takes.
+	// ReceiveTooLong is a frame that may have been longer than what the guest takes.
 	ReceiveTooLong
+	// ReceiveNoRoom is a frame for which the guest had too few chunks.
+	ReceiveNoRoom
 	// ReceiveBadRoom is no frame, but an entry of a fill ring that names no
-	// memory of a chunk.
+	// memory of a chunk, or too little.
 	ReceiveBadRoom
-	// SendBadDescriptor is an entry of a transmit ring that names no memory of a
-	// chunk.
+	// SendBadDescriptor is a frame that is not in the memory of chunks, or has no
+	// end.
 	SendBadDescriptor
 	// SendInvalid is a frame that is none to the host: too short, for one.
 	SendInvalid
@@ -36,7 +38,7 @@ const (
 	Drops
 )
 
-var dropNames = [Drops]string{"failed", "too_long", "bad_room", "bad_descriptor", "invalid", "full", "down", "gone", "failed"}
+var dropNames = [Drops]string{"failed", "too_long", "no_room", "bad_room", "bad_descriptor", "invalid", "full", "down", "gone", "failed"}
 
 // String is the reason, a word.
 func (d Drop) String() string { return dropNames[d] }

@@ -8,7 +8,7 @@ import (
 
 const (
 	headerBytes = 192
-	portBytes   = 40
+	portBytes   = 56
 	ringBytes   = 128
 	descBytes   = 8
 

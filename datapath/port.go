@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	// maxBatch is the most frames of one device in one direction and round.
+	// maxBatch is the most frames of one device in one direction and round, and
+	// maxParts the most descriptors.
 	maxBatch = 64
+	maxParts = 4 * maxBatch
 	// maxFailures is how many reads may fail before the device is taken for gone.
 	maxFailures = 1000
 )
@@ -27,20 +29,25 @@ type port struct {
 	failures int
 
 	fill, receive, transmit, completion ring
+	choice                              choice
 
 	// free are chunks taken from fill and not used yet, the first reading of
-	// them in this round's reads; sending those of this round's writes. Of what
-	// the guest sent, refused could not be.
-	free    [maxBatch]abi.UMEMDesc
+	// them in this round's reads.
+	free    [maxBatch + abi.UMEMMaxChain]abi.UMEMDesc
 	nfree   int
 	reading int
-	sending [maxBatch]abi.UMEMDesc
-	nsend   int
-	refused int
-	// results of the round: bytes, or a negative errno.
-	readResult, sendResult [maxBatch]int32
 	// batch is how many reads to try: what came last time, and some more.
 	batch int
+	// parts are the descriptors of this round's frames to send; the n-th frame's
+	// end at ends[n]. Of what the guest sent, refused could not be. needs is
+	// the room in the completion ring that the next frame waits for.
+	parts   [maxParts]abi.UMEMDesc
+	ends    [maxBatch]int
+	nsend   int
+	refused int
+	needs   uint32
+	// results of the round: bytes, or a negative errno.
+	readResult, sendResult [maxBatch]int32
 }
 
 func newPort(u *UMEM, i int, dev netback.Device) *port {
@@ -48,7 +55,7 @@ func newPort(u *UMEM, i int, dev netback.Device) *port {
 		return newRing(u.memory, u.layout.ring(i, kind), u.layout.slots, producer)
 	}
 	return &port{
-		fd: dev.FD(), handle: u.handles[i], batch: 1,
+		fd: dev.FD(), handle: u.handles[i], batch: 1, needs: 1, choice: newChoice(u, i, dev),
 		fill: r(0, false), receive: r(1, true), transmit: r(2, false), completion: r(3, true),
 	}
 }
@@ -68,11 +75,10 @@ func (p *port) prepareReads(u *UMEM) error {
 	if p.gone {
 		return nil
 	}
-	want := min(p.batch, int(p.receive.mask+1-used))
+	want := min(p.batch, int(p.receive.mask+1-used), p.choice.maxReads())
 	for ; p.nfree < want && waiting > 0; waiting-- {
 		d := p.fill.take()
-		if len(u.bytes(d)) == 0 {
-			p.counters.dropped[ReceiveBadRoom].Add(1)
+		if p.badRoom(u, d) {
 			continue
 		}
 		p.free[p.nfree] = d
@@ -82,45 +88,20 @@ func (p *port) prepareReads(u *UMEM) error {
 	return nil
 }
 
-// prepareWrites takes the frames to send in a round, as many as the guest has
-// room to have back.
-func (p *port) prepareWrites(u *UMEM) error {
-	p.nsend, p.refused = 0, 0
-	used, waiting := p.completion.used(), p.transmit.waiting()
-	if used > p.completion.mask+1 || waiting > p.transmit.mask+1 {
-		return breach("%d frames to send and %d sent in %d slots", waiting, used, p.transmit.mask+1)
+// badRoom says that nothing can be received into a fill entry.
+func (p *port) badRoom(u *UMEM, d abi.UMEMDesc) bool {
+	if len(u.bytes(d)) < minRoom {
+		p.counters.dropped[ReceiveBadRoom].Add(1)
+		return true
 	}
-	for n := min(maxBatch, int(waiting), int(p.completion.mask+1-used)); n > 0; n-- {
-		d := p.transmit.take()
-		if len(u.bytes(d)) == 0 {
-			p.counters.dropped[SendBadDescriptor].Add(1)
-			p.completion.put(d)
-			p.refused++
-			continue
-		}
-		p.sending[p.nsend] = d
-		p.nsend++
-	}
-	return nil
+	return false
 }
 
 // finish hands the results of a round to the guest. It says whether anything
 // has moved, and whether a guest that sleeps has to know.
-func (p *port) finish() (moved, news bool) {
-	got := p.finishReads()
-	sent := 0
-	for i := range p.nsend {
-		if n := p.sendResult[i]; n > 0 {
-			p.counters.SentBytes.Add(uint64(n))
-			sent++
-		} else {
-			p.counters.dropped[sendDrop(unix.Errno(-n))].Add(1)
-		}
-		p.completion.put(p.sending[i])
-	}
-	if sent > 0 {
-		p.counters.Sent.Add(uint64(sent))
-	}
+func (p *port) finish(u *UMEM) (moved, news bool) {
+	got := p.finishReads(u)
+	p.finishWrites()
 	p.fill.publish()
 	p.receive.publish()
 	p.transmit.publish()
@@ -129,22 +110,18 @@ func (p *port) finish() (moved, news bool) {
 }
 
 // finishReads puts the frames that came into the ring.
-func (p *port) finishReads() (got int) {
-	left, moved := 0, 0
+func (p *port) finishReads(u *UMEM) (got int) {
+	left, lost := 0, 0
 	for i := range p.reading {
 		n := p.readResult[i]
-		if n > 0 && n < int32(p.free[i].Len()) {
-			p.receive.put(abi.NewUMEMDesc(p.free[i].Offset(), uint16(n)))
-			p.counters.ReceivedBytes.Add(uint64(n))
+		switch {
+		case n <= 0:
+			p.notRead(unix.Errno(-n))
+		case p.deliver(u, i, int(n)):
 			got++
 			continue
-		}
-		if n > 0 {
-			// It may have been longer: the kernel does not say.
-			p.counters.dropped[ReceiveTooLong].Add(1)
-			moved++
-		} else {
-			p.notRead(unix.Errno(-n))
+		default:
+			lost++
 		}
 		p.free[left] = p.free[i]
 		left++
@@ -154,12 +131,32 @@ func (p *port) finishReads() (got int) {
 		p.failures = 0
 		p.counters.Received.Add(uint64(got))
 	}
-	if got+moved == p.reading {
-		p.batch = min(maxBatch, max(p.batch*2, 1))
+	if got+lost == p.reading {
+		p.batch = min(maxBatch, p.batch*2)
 	} else {
-		p.batch = min(maxBatch, got+moved+1)
+		p.batch = min(maxBatch, got+lost+1)
 	}
 	return got
+}
+
+// deliver puts the n bytes that were read into the i-th chunk, and behind it, into
+// the ring. If the guest has no room for them the frame is dropped.
+func (p *port) deliver(u *UMEM, i, n int) bool {
+	d, skip := p.free[i], p.choice.skip
+	room := int(d.Len())
+	switch {
+	case n <= skip || n >= room+len(p.choice.spill(i)):
+		// What fills all room may have been longer: the kernel does not say.
+		p.counters.dropped[ReceiveTooLong].Add(1)
+		return false
+	case n <= room:
+		p.receive.put(abi.NewUMEMDesc(d.Offset()+uint32(skip), uint16(n-skip)))
+	case !p.deliverChain(u, i, n):
+		p.counters.dropped[ReceiveNoRoom].Add(1)
+		return false
+	}
+	p.counters.ReceivedBytes.Add(uint64(n - p.choice.header))
+	return true
 }
 
 // notRead is a read that gave nothing.
@@ -195,5 +192,5 @@ func (p *port) canReceive() bool {
 
 // hasWork says that the guest has given something to do.
 func (p *port) hasWork() bool {
-	return p.transmit.waiting() > 0 && p.completion.used() <= p.completion.mask
+	return p.choice.pending() || p.transmit.waiting() > 0 && p.completion.used()+p.needs <= p.completion.mask+1
 }

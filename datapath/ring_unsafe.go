@@ -54,9 +54,15 @@ func (r *ring) used() uint32 { return r.index - atomic.LoadUint32(r.other) }
 
 // take is the next entry. The caller has seen that one is waiting.
 func (r *ring) take() abi.UMEMDesc {
-	d := atomic.LoadUint64((*uint64)(&r.slots[r.index&r.mask]))
+	d := r.look(0)
 	r.index++
-	return abi.UMEMDesc(d)
+	return d
+}
+
+// look is the entry n behind the next one, which stays there. The caller has seen
+// that it is waiting.
+func (r *ring) look(n uint32) abi.UMEMDesc {
+	return abi.UMEMDesc(atomic.LoadUint64((*uint64)(&r.slots[(r.index+n)&r.mask])))
 }
 
 // put adds an entry. The caller has seen that there is room.

@@ -167,6 +167,9 @@ func (t *Thread) serve() error {
 // whether anything has moved, and whether a guest that sleeps has to know.
 func (t *Thread) round() (moved, news bool, err error) {
 	for i, p := range t.ports {
+		if p.choice.pending() && p.transmit.waiting() == 0 {
+			p.choice.follow()
+		}
 		if err := p.prepareWrites(t.umem); err != nil {
 			return false, false, err
 		}
@@ -193,7 +196,7 @@ func (t *Thread) round() (moved, news bool, err error) {
 	}
 	sent, dry := false, false
 	for _, p := range t.ports {
-		m, n := p.finish()
+		m, n := p.finish(t.umem)
 		told := p.tellGone(t.umem)
 		moved, news = moved || m || told, news || n || told
 		sent, dry = sent || p.nsend+p.refused > 0, dry || p.fill.waiting() == 0
@@ -210,21 +213,44 @@ const (
 
 // queue has the io_uring do a device's operations of a round.
 func (t *Thread) queue(tag uint64, p *port) {
+	p.choice.used = 0
 	for n := range p.nsend {
-		t.ring.queue(opWriteFixed, p.fd, t.umem.bytes(p.sending[n]), tag|tagWrite|uint64(n))
+		parts := p.frame(n)
+		if frame := p.choice.whole(t.umem, parts); frame != nil {
+			t.ring.queue(opWriteFixed, p.fd, frame, tag|tagWrite|uint64(n))
+		} else {
+			t.ring.queueVectors(opWritev, p.fd, p.choice.gather(t.umem, parts), tag|tagWrite|uint64(n))
+		}
 	}
 	for n := range p.reading {
-		t.ring.queue(opReadFixed, p.fd, t.umem.bytes(p.free[n]), tag|uint64(n))
+		room := t.umem.bytes(p.free[n])
+		if p.choice.chains() {
+			t.ring.queueVectors(opReadv, p.fd, p.choice.scatter(room, n), tag|uint64(n))
+		} else {
+			t.ring.queue(opReadFixed, p.fd, room, tag|uint64(n))
+		}
 	}
 }
 
 // moveNow does a device's operations of a round.
 func (t *Thread) moveNow(p *port) {
 	for n := range p.nsend {
-		p.sendResult[n] = outcome(unix.Write(p.fd, t.umem.bytes(p.sending[n])))
+		parts := p.frame(n)
+		frame := p.choice.whole(t.umem, parts)
+		if frame == nil {
+			frame = p.choice.join(t.umem, parts)
+		}
+		p.sendResult[n] = outcome(unix.Write(p.fd, frame))
 	}
 	for n := range p.reading {
-		p.readResult[n] = outcome(unix.Read(p.fd, t.umem.bytes(p.free[n])))
+		room := t.umem.bytes(p.free[n])
+		if p.choice.chains() {
+			p.readResult[n] = outcome(unix.Read(p.fd, p.choice.bounce))
+			got := p.choice.bounce[:max(0, p.readResult[n])]
+			copy(p.choice.spill(n), got[copy(room, got):])
+		} else {
+			p.readResult[n] = outcome(unix.Read(p.fd, room))
+		}
 		if p.readResult[n] <= 0 {
 			p.reading = n + 1
 			break

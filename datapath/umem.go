@@ -38,12 +38,17 @@ func NewUMEM(memory []byte, l Layout, handles []int) (*UMEM, error) {
 		Chunks: l.chunks, ChunksOffset: l.first, DoorbellFD: -1,
 	}
 	for i, handle := range handles {
-		*at[abi.UMEMPort](memory, headerBytes+uint64(i)*portBytes) = abi.UMEMPort{
+		*u.port(i) = abi.UMEMPort{
 			Handle: uint32(handle), Slots: l.slots,
 			Fill: l.ring(i, 0), Receive: l.ring(i, 1), Transmit: l.ring(i, 2), Completion: l.ring(i, 3),
 		}
 	}
 	return u, nil
+}
+
+// port describes the device with an index to the guest.
+func (u *UMEM) port(i int) *abi.UMEMPort {
+	return at[abi.UMEMPort](u.memory, headerBytes+uint64(i)*portBytes)
 }
 
 // SetDoorbell tells an spt guest which of its descriptors wakes the tender.

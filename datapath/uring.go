@@ -24,6 +24,8 @@ const (
 	restrictionSQEOp    = 1
 	restrictionRegister = 0
 	restrictionFlagsOK  = 2
+	opReadv             = 1
+	opWritev            = 2
 	opReadFixed         = 4
 	opWriteFixed        = 5
 	rwfNowait           = 8
@@ -34,8 +36,7 @@ const (
 	featureSingleMmap   = 1
 )
 
-// uring is an io_uring that reads and writes registered memory and can do
-// nothing else. All it is told to do is done when submit returns. One thread
+// uring is an io_uring that reads and writes files and can do nothing else. All it is told to do is done when submit returns. One thread
 // uses it. Source: io_uring_setup(2), io_uring_register(2), io_uring_enter(2).
 type uring struct {
 	fd           int
@@ -88,6 +89,8 @@ func newUring(memory []byte) (_ *uring, err error) {
 		return nil, fmt.Errorf("pinning %d bytes of guest memory for io_uring: %w", len(memory), err)
 	}
 	allowed := []uringRestriction{
+		{Opcode: restrictionSQEOp, Op: opReadv},
+		{Opcode: restrictionSQEOp, Op: opWritev},
 		{Opcode: restrictionSQEOp, Op: opReadFixed},
 		{Opcode: restrictionSQEOp, Op: opWriteFixed},
 		{Opcode: restrictionRegister, Op: registerEnableRings},
@@ -119,7 +122,17 @@ func (u *uring) room() int { return uringEntries - int(u.queued) }
 
 // queue adds a read or write of p, registered memory, which comes back with tag.
 func (u *uring) queue(op uint8, fd int, p []byte, tag uint64) {
-	u.entries[u.tail&u.sqMask] = sqe{Opcode: op, FD: int32(fd), Address: uint64(address(p)), Len: uint32(len(p)), Flags: rwfNowait, UserData: tag}
+	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(address(p)), Len: uint32(len(p)), Flags: rwfNowait, UserData: tag})
+}
+
+// queueVectors adds a read or write of several pieces of memory, which need not be
+// registered. The pieces and the vectors stay until submit returns.
+func (u *uring) queueVectors(op uint8, fd int, v []unix.Iovec, tag uint64) {
+	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(addressOf(v)), Len: uint32(len(v)), Flags: rwfNowait, UserData: tag})
+}
+
+func (u *uring) add(s sqe) {
+	u.entries[u.tail&u.sqMask] = s
 	u.tail++
 	u.queued++
 }

@@ -96,6 +96,9 @@ func iovecOf(memory []byte) unsafePointer {
 	return unsafe.Pointer(v)
 }
 
+// addressOf is where vectors are, for the kernel.
+func addressOf(v []unix.Iovec) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(v))) }
+
 // sliceAt is n elements at an offset of memory, which must hold them whole.
 func sliceAt[T any](memory []byte, offset uint64, n uint32) []T {
 	var t T

@@ -20,7 +20,7 @@ func openNIC(name string) (*NIC, error) {
 	}
 	i := netInfo(&info)
 	n := &NIC{name: name, file: f, fd: int(f.Fd()), handle: info.Handle, mac: i.MAC, mtu: int(i.MTU)}
-	if n.rings, err = openRings(n.fd, uint32(info.Handle)); err != nil {
+	if n.rings, err = openRings(n.fd, uint32(info.Handle), n.mtu); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("network device %q: %w", name, err)
 	}

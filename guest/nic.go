@@ -3,6 +3,7 @@ package guest
 import (
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -75,12 +76,36 @@ func (n *NIC) TryReadFrame(p []byte) (size int, ok bool, err error) {
 // has no room for are dropped without an error.
 func (n *NIC) WriteFrame(p []byte) error {
 	if n.rings != nil {
-		return n.rings.write(p)
+		parts := [1][]byte{p}
+		return n.rings.write(parts[:])
 	}
 	if _, err := syscall.Write(n.fd, p); err != nil && !noRoom(err) {
 		return fmt.Errorf("writing %d bytes to network device %q: %w", len(p), n.name, err)
 	}
 	return nil
+}
+
+// WriteParts is WriteFrame of a frame in parts.
+func (n *NIC) WriteParts(parts [][]byte) error {
+	if n.rings != nil {
+		return n.rings.write(parts)
+	}
+	return n.WriteFrame(slices.Concat(parts...))
+}
+
+// Offload has all frames begin with an abi.VNETHeader from now on, those that are
+// read and those that are written: they may be TCP segments of up to
+// abi.UMEMMaxFrame bytes, or without a checksum. ok is false if the tender or the
+// host's device cannot have that, and all stays as it was. It is called before
+// the first frame is read or written.
+func (n *NIC) Offload() (ok bool, err error) {
+	if n.rings == nil {
+		return false, nil
+	}
+	if ok, err = n.rings.offload(); err != nil {
+		err = fmt.Errorf("network device %q: %w", n.name, err)
+	}
+	return ok, err
 }
 
 // SetReadDeadline makes ReadFrame give up at a time; the zero time means
@@ -91,7 +116,7 @@ func (n *NIC) SetReadDeadline(t time.Time) error { return n.file.SetReadDeadline
 // it has returned, the device can be opened again.
 func (n *NIC) Close() error {
 	if n.rings != nil {
-		n.rings.release()
+		n.rings.close()
 	}
 	return n.file.Close()
 }

@@ -2,7 +2,9 @@ package guest
 
 import (
 	"fmt"
+	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"tender/abi"
@@ -16,9 +18,16 @@ type rings struct {
 	fd   int
 
 	mu      sync.Mutex
+	closed  atomic.Bool
 	batch   [64]umem.Frame
 	pending []umem.Frame // of batch: received and not read yet
+
+	sendMu sync.Mutex
+	pieces [abi.UMEMMaxChain]umem.Frame // of the frame that is sent
 }
+
+// room is that of a chunk for a frame that is sent.
+const room = abi.UMEMChunkBytes - umem.Headroom
 
 // shared is the UMEM of this guest, once a device has asked for it.
 var shared struct {
@@ -27,7 +36,7 @@ var shared struct {
 }
 
 // openRings is nil without an error for a device that has none.
-func openRings(fd int, handle uint32) (*rings, error) {
+func openRings(fd int, handle uint32, mtu int) (*rings, error) {
 	area, err := umemArea(fd)
 	if err != nil || area.Bytes == 0 {
 		return nil, err
@@ -47,19 +56,45 @@ func openRings(fd int, handle uint32) (*rings, error) {
 	if r.port == nil {
 		return nil, nil
 	}
-	// What came while nobody had the device open is of no use.
-	for n := len(r.batch); n == len(r.batch); {
-		n = r.port.Receive(r.batch[:])
-		r.pending = r.batch[:n]
-		r.release()
+	var features uint32
+	if mtu > largestMTU {
+		features = abi.UMEMChains
 	}
+	// What came while nobody had the device open is of no use.
+	if _, err := r.port.Choose(features, r.kick); err != nil {
+		return nil, err
+	}
+	r.port.Lend()
 	return r, r.kick()
 }
 
-// release gives back what is received and not read.
-func (r *rings) release() {
+// largestMTU is that of devices whose frames fit a chunk, with two VLAN tags.
+const largestMTU = room - abi.EtherHeaderSize - 2*4 - 1
+
+// offload has frames begin with an abi.VNETHeader, if the tender can have that.
+func (r *rings) offload() (bool, error) {
+	const features = abi.UMEMChains | abi.UMEMOffloads
+	if r.port.Offers()&features != features {
+		return false, nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.sendMu.Lock()
+	defer r.sendMu.Unlock()
+	r.release()
+	has, err := r.port.Choose(features, r.kick)
+	return has == features, err
+}
+
+// close gives back what is received and not read.
+func (r *rings) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed.Store(true)
+	r.release()
+}
+
+func (r *rings) release() {
 	for _, f := range r.pending {
 		r.umem.Release(f)
 	}
@@ -77,8 +112,11 @@ func (r *rings) kick() error {
 	return nil
 }
 
-// gone is an error once the device has failed.
+// gone is an error once the device has failed or is closed.
 func (r *rings) gone() error {
+	if r.closed.Load() {
+		return os.ErrClosed
+	}
 	if r.umem.Gone(r.port.Handle) {
 		return fmt.Errorf("the network device has failed: %w", syscall.EIO)
 	}
@@ -89,38 +127,78 @@ func (r *rings) gone() error {
 func (r *rings) read(p []byte) (n int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.pending) == 0 {
-		r.pending = r.batch[:r.port.Receive(r.batch[:])]
-		if r.kick(); len(r.pending) == 0 {
-			return 0, false
-		}
+	if r.closed.Load() {
+		return 0, false
 	}
-	f := r.pending[0]
-	r.pending = r.pending[1:]
-	n = copy(p, r.umem.Bytes(f))
-	r.umem.Release(f)
-	return n, true
+	for more := true; more; ok = true {
+		if len(r.pending) == 0 {
+			r.pending = r.batch[:r.port.Receive(r.batch[:])]
+			if r.kick(); len(r.pending) == 0 {
+				return 0, false
+			}
+		}
+		f := r.pending[0]
+		r.pending = r.pending[1:]
+		more = f.More()
+		n += copy(p[n:], r.umem.Bytes(f))
+		r.umem.Release(f)
+	}
+	return n, ok
 }
 
-// write sends a copy of p. Without a free chunk the frame is lost, as with a full
-// queue.
-func (r *rings) write(p []byte) error {
-	if len(p) > abi.UMEMChunkBytes {
-		return fmt.Errorf("sending a frame of %d bytes: %w", len(p), syscall.EMSGSIZE)
+// write sends a copy of the parts, which it changes, as one frame. Without free
+// chunks the frame is lost, as with a full queue.
+func (r *rings) write(parts [][]byte) error {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	r.sendMu.Lock()
+	defer r.sendMu.Unlock()
+	most := room
+	if r.port.Has(abi.UMEMChains) {
+		most = abi.UMEMMaxFrame
+	}
+	if size == 0 || size > most {
+		return fmt.Errorf("sending a frame of %d bytes: %w", size, syscall.EMSGSIZE)
 	}
 	if err := r.gone(); err != nil {
 		return err
 	}
+	frames := r.pieces[:(size+room-1)/room]
+	for i := range frames {
+		var ok bool
+		if frames[i], ok = r.alloc(min(room, size-i*room)); !ok {
+			for _, f := range frames[:i] {
+				r.umem.Release(f)
+			}
+			return r.kick()
+		}
+	}
+	for i, f := range frames {
+		for p := r.umem.Bytes(f); len(p) > 0; {
+			n := copy(p, parts[0])
+			p = p[n:]
+			if parts[0] = parts[0][n:]; len(parts[0]) == 0 {
+				parts = parts[1:]
+			}
+		}
+		if i < len(frames)-1 {
+			frames[i] = f.WithMore()
+		}
+	}
+	r.port.Send(frames)
+	return r.kick()
+}
+
+// alloc is a chunk's part of n bytes.
+func (r *rings) alloc(n int) (umem.Frame, bool) {
 	f, ok := r.umem.Alloc()
 	if !ok {
 		r.umem.Reclaim()
 		if f, ok = r.umem.Alloc(); !ok {
-			return r.kick()
+			return 0, false
 		}
 	}
-	f = r.umem.Part(f, 0, len(p))
-	copy(r.umem.Bytes(f), p)
-	frames := [1]umem.Frame{f}
-	r.port.Send(frames[:])
-	return r.kick()
+	return r.umem.Part(f, umem.Headroom, n), true
 }

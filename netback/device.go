@@ -53,9 +53,24 @@ type Device interface {
 	Close() error
 }
 
+// Offloader is a Device whose descriptor has a virtio network header before each
+// frame: who reads and writes FD sees the headers, callers of ReadFrame and
+// WriteFrame do not.
+type Offloader interface {
+	Device
+	// HasHeader says whether there are headers, of 10 bytes. If not, there are
+	// no offloads.
+	HasHeader() bool
+	// SetOffloads says whether the host may leave checksums and the cutting of
+	// TCP segments to the reader. It may not at first. Source: TUNSETOFFLOAD.
+	SetOffloads(on bool) error
+}
+
 // Options are the settings of a device that its interface does not give.
 type Options struct {
 	// MAC is the guest's unicast address; all zero means a random, locally
 	// administered one.
 	MAC [6]byte
+	// Header asks for virtio network headers on a TAP, see Offloader.
+	Header bool
 }

@@ -39,6 +39,11 @@ func (p *port) WriteFrame(b []byte) error {
 	if len(b) > maxFrameBytes {
 		return unix.EMSGSIZE
 	}
+	return p.write(b)
+}
+
+// write is one write, with errors as WriteFrame's.
+func (p *port) write(b []byte) error {
 	for {
 		n, err := unix.Write(p.fd, b)
 		switch {

@@ -16,9 +16,11 @@ const tunPath = "/dev/net/tun"
 type TAP struct {
 	port
 	name string
+	// buffer is room for a frame with its header; nil if there are no headers.
+	buffer []byte
 }
 
-var _ Device = (*TAP)(nil)
+var _ Offloader = (*TAP)(nil)
 
 // OpenTAP attaches to an existing TAP interface of the calling thread's
 // network namespace that is up; it never creates one. The interface's GRO and
@@ -51,7 +53,7 @@ func openTAP(name string, opts Options) (*TAP, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := attach(name)
+	fd, err := attach(name, opts.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,11 @@ func openTAP(name string, opts Options) (*TAP, error) {
 		return nil, err
 	}
 	disableMerging(name)
-	return &TAP{port{fd: fd, mac: mac, mtu: mtu}, name}, nil
+	t := &TAP{port: port{fd: fd, mac: mac, mtu: mtu}, name: name}
+	if opts.Header {
+		t.buffer = make([]byte, headerBytes+maxFrameBytes)
+	}
+	return t, nil
 }
 
 // Name is the interface's name.
@@ -113,8 +119,8 @@ func findTAP(links *netlink.Handle, name string) (*netlink.LinkAttrs, error) {
 }
 
 // attach opens a non-blocking descriptor of the TAP, without packet
-// information, virtio header or offloads.
-func attach(name string) (int, error) {
+// information or offloads.
+func attach(name string, header bool) (int, error) {
 	fd, err := unix.Open(tunPath, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	switch err {
 	case nil:
@@ -125,19 +131,23 @@ func attach(name string) (int, error) {
 	default:
 		return -1, fmt.Errorf("opening %s: %w", tunPath, err)
 	}
-	if err := setInterface(fd, name); err != nil {
+	if err := setInterface(fd, name, header); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
 }
 
-func setInterface(fd int, name string) error {
+func setInterface(fd int, name string, header bool) error {
 	req, err := unix.NewIfreq(name)
 	if err != nil {
 		return fmt.Errorf("naming it to the kernel: %w", err)
 	}
-	req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+	form := uint16(unix.IFF_TAP | unix.IFF_NO_PI)
+	if header {
+		form |= unix.IFF_VNET_HDR
+	}
+	req.SetUint16(form)
 	switch err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err {
 	case nil:
 	case unix.EBUSY:
@@ -152,7 +162,12 @@ func setInterface(fd int, name string) error {
 	if got := req.Name(); got != name {
 		return fault(unix.EINVAL, "the kernel attached interface %s instead", got)
 	}
-	// A previous owner may have left offloads on.
+	// A previous owner may have left offloads on, or another size of headers.
+	if header {
+		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, headerBytes); err != nil {
+			return fmt.Errorf("setting the size of headers: %w", err)
+		}
+	}
 	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0); err != nil {
 		return fmt.Errorf("switching offloads off: %w", err)
 	}

@@ -14,6 +14,8 @@ type Port struct {
 	// Handle is the device's in the manifest.
 	Handle uint32
 	umem   *UMEM
+	shared *abi.UMEMPort
+	has    uint32 // of Choose
 
 	rx                   sync.Mutex
 	fill, receive        ring
@@ -74,14 +76,19 @@ func (p *Port) lend() {
 }
 
 // Send takes the frames over and sends those that there is room for; the others
-// are dropped, as a full queue does. It returns how many are sent. The caller
-// then wakes the tender if it sleeps.
+// are dropped, as a full queue does, and so is one in pieces if it does not fit
+// whole. It returns how many are sent. The caller then wakes the tender if it
+// sleeps.
 func (p *Port) Send(frames []Frame) int {
 	p.tx.Lock()
 	p.reclaim()
 	n := 0
 	for n < len(frames) && p.transmit.put(abi.UMEMDesc(frames[n])) {
 		n++
+	}
+	for n < len(frames) && n > 0 && frames[n-1].More() {
+		p.transmit.index--
+		n--
 	}
 	p.transmit.publish()
 	p.tx.Unlock()

@@ -35,9 +35,9 @@ func New(memory []byte) (*UMEM, error) {
 		u.free = append(u.free, u.first+(h.Chunks-1-i)*abi.UMEMChunkBytes)
 	}
 	for i := range h.Ports {
-		p := *at[abi.UMEMPort](memory, uint64(headerBytes)+uint64(i)*uint64(portBytes))
+		p := at[abi.UMEMPort](memory, uint64(headerBytes)+uint64(i)*uint64(portBytes))
 		u.ports = append(u.ports, &Port{
-			umem: u, Handle: p.Handle,
+			umem: u, shared: p, Handle: p.Handle,
 			fill:       newRing(memory, p.Fill, p.Slots, true),
 			receive:    newRing(memory, p.Receive, p.Slots, false),
 			transmit:   newRing(memory, p.Transmit, p.Slots, true),
@@ -78,6 +78,12 @@ func (u *UMEM) Gone(handle uint32) bool {
 // Frame is a part of a chunk; the zero Frame is none. It is its holder's until
 // it is sent or released.
 type Frame abi.UMEMDesc
+
+// More says that the frame goes on in the next one that is received or sent.
+func (f Frame) More() bool { return abi.UMEMDesc(f)&abi.UMEMMore != 0 }
+
+// WithMore is the frame, which goes on in the next one.
+func (f Frame) WithMore() Frame { return f | Frame(abi.UMEMMore) }
 
 // Bytes are the frame's. They can be written to.
 func (u *UMEM) Bytes(f Frame) []byte {
