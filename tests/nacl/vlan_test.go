@@ -28,10 +28,10 @@ func TestVLAN(t *testing.T) {
 
 func testVLAN(t *testing.T, options []string) {
 	s := newSite(t, options, vlans, "nic0", "nic1") // nobody's names, as VLANs share them
-	trunk := s.hosts["nic0"]
-	office := trunk.vlan("10").address("10.1.10.5/24").route("default", "10.1.10.1")
-	lab := trunk.vlan("20").address("10.1.20.5/24").route("default", "10.1.20.1")
-	servers := s.hosts["nic1"].vlan("30").address("10.1.30.5/24").route("default", "10.1.30.1")
+	first, second := newTrunk(s.hosts["nic0"]), newTrunk(s.hosts["nic1"])
+	office := first.host(10, "office").address("10.1.10.5/24").route("default", "10.1.10.1")
+	lab := first.host(20, "lab").address("10.1.20.5/24").route("default", "10.1.20.1")
+	servers := second.host(30, "servers").address("10.1.30.5/24").route("default", "10.1.30.1")
 	servers.web("10.1.30.5:80", "server")
 	servers.web("10.1.30.5:8080", "other server")
 	office.web("10.1.10.5:80", "office")
@@ -51,18 +51,7 @@ func testVLAN(t *testing.T, options []string) {
 	office.client([]string{"receiver"}, "iperf3", "-c", "10.1.30.5", "-t", "1")
 
 	// Without a tag, or with one of nobody, there is no appliance.
-	trunk.address("10.1.10.6/24")
-	trunk.noPing("10.1.10.1")
-	trunk.vlan("40").address("10.1.20.6/24").noPing("10.1.20.1")
-	s.hosts["nic1"].vlan("10").address("10.1.10.7/24").noPing("10.1.10.1")
-}
-
-// vlan is a new host that is on one VLAN of h's device.
-func (h *host) vlan(number string) *host {
-	h.s.t.Helper()
-	v := &host{h.s.namespace("vlan" + number), h.s, "vlan" + number}
-	h.s.must(h.IP("link", "add", "link", h.device, "name", v.device, "type", "vlan", "id", number))
-	h.s.must(h.IP("link", "set", v.device, "netns", v.Name))
-	h.s.must(v.IP("link", "set", v.device, "up"))
-	return v
+	first.h.address("10.1.10.6/24").noPing("10.1.10.1")
+	first.host(40, "nobody").address("10.1.20.6/24").noPing("10.1.20.1")
+	second.host(10, "stranger").address("10.1.10.7/24").noPing("10.1.10.1")
 }
