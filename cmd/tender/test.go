@@ -78,7 +78,7 @@ Words after --args go to the test binary.`,
 	f.StringSliceVar(&o.tags, "tags", nil, "build with these Go build `TAGS`, separated by commas")
 	f.BoolVarP(&o.compileOnly, "compile", "c", false, "make the image of one package, PACKAGE.test.hvt or .spt, and do not run it")
 	f.StringVarP(&o.output, "output", "o", "", "with -c, write the image to `FILE`")
-	f.StringP("v", "v", "", "show all tests and what they print; with =test2json as that tool reads it")
+	f.StringP("v", "v", "", "show all tests and what they print; with the `MODE` test2json as that tool reads it")
 	f.Lookup("v").NoOptDefVal = "true"
 	for _, b := range binaryFlags {
 		b.add(f)
@@ -87,35 +87,32 @@ Words after --args go to the test binary.`,
 }
 
 // binaryFlag is a flag of go test that is the test binary's.
-type binaryFlag struct{ name, value, help string }
+type binaryFlag struct{ name, help string }
 
 // binaryFlags go to the test binary as they are, with test. before their
-// names. Those without a value are switches.
+// names. Those without a value in backquotes are switches.
 var binaryFlags = []binaryFlag{
-	{"run", "REGEXP", "run only tests, examples and fuzz seeds that match"},
-	{"skip", "REGEXP", "leave out those that match"},
-	{"count", "N", "run each test N times"},
-	{"short", "", "tell tests to be quick"},
-	{"timeout", "TIME", "end a test binary after this time (default 10m; 0 is never)"},
-	{"failfast", "", "stop at the first test that fails"},
-	{"parallel", "N", "run N parallel tests of a package at a time"},
-	{"cpu", "LIST", "run with these values of GOMAXPROCS"},
-	{"shuffle", "on|off|SEED", "run tests in another order"},
-	{"list", "REGEXP", "list the tests that match, and run none"},
-	{"bench", "REGEXP", "run the benchmarks that match"},
-	{"benchtime", "TIME", "run each benchmark for this time, or Nx times"},
-	{"benchmem", "", "show what benchmarks allocate"},
-	{"fullpath", "", "show whole file names in messages"},
+	{"run", "run only tests, examples and fuzz seeds that match `REGEXP`"},
+	{"skip", "leave out those that match `REGEXP`"},
+	{"count", "run each test `N` times"},
+	{"short", "tell tests to be quick"},
+	{"timeout", "end a test binary after this `TIME` (default 10m; 0 is never)"},
+	{"failfast", "stop at the first test that fails"},
+	{"parallel", "run `N` parallel tests of a package at a time"},
+	{"cpu", "run with each value of GOMAXPROCS in the `LIST`"},
+	{"shuffle", "run tests in another `ORDER`: on, off or a seed"},
+	{"list", "list the tests that match `REGEXP`, and run none"},
+	{"bench", "run the benchmarks that match `REGEXP`"},
+	{"benchtime", "run each benchmark for this `TIME`, or Nx times"},
+	{"benchmem", "show what benchmarks allocate"},
+	{"fullpath", "show whole file names in messages"},
 }
 
 func (b binaryFlag) add(f *pflag.FlagSet) {
-	if b.value == "" {
+	if strings.Contains(b.help, "`") {
+		f.String(b.name, "", b.help)
+	} else {
 		f.Bool(b.name, false, b.help)
-		return
-	}
-	f.String(b.name, "", strings.Replace(b.help, b.value, "`"+b.value+"`", 1))
-	if !strings.Contains(b.help, b.value) {
-		f.Lookup(b.name).Usage = "`" + b.value + "`: " + b.help
 	}
 }
 
