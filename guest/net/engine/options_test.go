@@ -148,3 +148,21 @@ func TestWaitingLimit(t *testing.T) {
 		t.Errorf("%d held, %d found no place", c.Held, c.Fates[DropNeighbourQueue])
 	}
 }
+
+// TestJumbo forwards and answers datagrams of 9000 bytes, and fragments and
+// refuses those that are longer.
+func TestJumbo(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Interfaces[outside].MTU, c.Interfaces[inside].MTU = 9000, 8000
+	})
+	r.know()
+	ping := func(to wire.Addr4, size int, df bool) []byte {
+		ip := nettest.IP{Src: client.ip, Dst: to, DF: df}
+		return nettest.Echo(client.ether(), ip, wire.ICMPEchoRequest, 1, 1, make([]byte, size-wire.IPv4MinLen-wire.ICMPLen))
+	}
+	r.expectFate("through", outside, Forwarded, func() { r.send(client, ping(server.ip, 8000, true)) })
+	r.expectFate("to us", outside, Echo, func() { r.send(client, ping(outsideIP, 9000, true)) })
+	r.expectFate("in pieces", outside, Fragmented, func() { r.send(client, ping(server.ip, 9000, false)) })
+	r.expectFate("too big", outside, DropTooBig, func() { r.send(client, ping(server.ip, 9000, true)) })
+	r.expectFate("too long", outside, DropFrameLong, func() { r.send(client, ping(server.ip, 9001, true)) })
+}
