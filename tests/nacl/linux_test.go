@@ -1,0 +1,278 @@
+package nacl
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tender/guest/net/nettest"
+	"tender/guest/net/wire"
+	"tender/tests/rig"
+)
+
+var (
+	seed = flag.Uint64("seed", 1, "determines the first random set of rules and its packets")
+	sets = flag.Int("sets", 4, "how many random sets of rules are compared with Linux")
+)
+
+// TestSameAsLinux gives an appliance and a Linux router the same random rules and
+// the same random packets: the same must come out.
+func TestSameAsLinux(t *testing.T) {
+	underBoth(t, func(t *testing.T, options []string) {
+		for i := range *sets {
+			t.Run(fmt.Sprintf("seed=%d", *seed+uint64(i)), func(t *testing.T) { testSameAsLinux(t, options, *seed+uint64(i)) })
+		}
+	}, "nft")
+}
+
+// packets is how many are sent through each set of rules.
+const packets = 500
+
+func testSameAsLinux(t *testing.T, options []string, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	rules := randomRules(random)
+	s := newSite(t, options, rules.nacl, "outside", "inside")
+	s.hosts["outside"].address("10.0.0.1/24")
+	s.hosts["inside"].address("192.168.0.20/24")
+	ours := s.ends(s.hosts["outside"].Namespace, "outside", s.mac("outside"), s.hosts["inside"].Namespace, "inside", s.mac("inside"))
+	linux := s.router(rules.nft)
+	results := [2]string{}
+	var passed, differ int
+	c := &crowd{Rand: random}
+	var bursts [][]*packet
+	linux.send(func(yield func([]*packet) bool) {
+		for c.id < packets {
+			burst := c.burst()
+			if bursts = append(bursts, burst); !yield(burst) {
+				return
+			}
+			// Hosts answer what they get.
+			for _, p := range burst {
+				if linux[1-p.side].packet(p.ip.ID) != nil {
+					c.heard[1-p.side] = append(c.heard[1-p.side], p)
+				}
+			}
+		}
+	})
+	ours.send(slices.Values(bursts))
+	for _, burst := range bursts {
+		for _, p := range burst {
+			a, b := ours[1-p.side].packet(p.ip.ID), linux[1-p.side].packet(p.ip.ID)
+			if b != nil {
+				passed++
+			}
+			if bytes.Equal(a, b) {
+				continue
+			}
+			for i, r := range [][]byte{a, b} {
+				if results[i] = "drops it"; r != nil {
+					results[i] = fmt.Sprintf("sends % x", r)
+				}
+			}
+			if differ++; differ <= 5 {
+				t.Errorf("%v: we %s, Linux %s; before it%s", p, results[0], results[1], history(bursts, p, &linux))
+			}
+		}
+	}
+	t.Logf("%d packets, of which Linux lets %d pass; %d differ", c.id, passed, differ)
+	if differ > 0 {
+		t.Logf("%s\n%s", rules.nacl, rules.nft)
+	}
+	if passed < packets/50 || passed > packets*49/50 {
+		t.Logf("%d of %d packets pass: the rules do not say much", passed, packets)
+	}
+}
+
+// history tells of packets between the same hosts that were sent before p, and
+// whether Linux let them pass.
+func history(bursts [][]*packet, p *packet, linux *ends) string {
+	text := ""
+	for _, q := range slices.Concat(bursts...) {
+		if q == p {
+			break
+		}
+		if q.ip.Src == p.ip.Src && q.ip.Dst == p.ip.Dst || q.ip.Src == p.ip.Dst && q.ip.Dst == p.ip.Src {
+			text += fmt.Sprintf("\n\t%v: %t", q, linux[1-q.side].packet(q.ip.ID) != nil)
+		}
+	}
+	return text
+}
+
+// router is a Linux router with rules, and the routes of an appliance.
+func (s *site) router(rules string) ends {
+	s.t.Helper()
+	r, err := rig.NewRouter()
+	s.must(err)
+	s.t.Cleanup(func() { s.must(r.Close()) })
+	s.must(errors.Join(
+		r.Filter(rules),
+		r.Router.Set("net/netfilter/nf_conntrack_tcp_loose", "0"),
+		r.Router.Set("net/ipv4/conf/all/rp_filter", "0"),
+		r.Router.Set("net/ipv4/conf/outside/rp_filter", "0"),
+		r.Router.Set("net/ipv4/conf/inside/rp_filter", "0"),
+		r.Router.IP("route", "add", "172.16.0.0/16", "via", rig.OutsideHost),
+		r.Router.IP("route", "add", "172.20.0.0/16", "via", rig.InsideHost),
+	))
+	var macs [2]wire.MAC
+	s.must(r.Router.Do(func() error {
+		for i, name := range []string{"outside", "inside"} {
+			if macs[i], err = macOf(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return s.ends(r.Outside, "eth0", macs[0], r.Inside, "eth0", macs[1])
+}
+
+// macOf is an interface's address in the thread's namespace.
+func macOf(device string) (wire.MAC, error) {
+	i, err := net.InterfaceByName(device)
+	if err != nil {
+		return wire.MAC{}, err
+	}
+	return wire.MAC(i.HardwareAddr), nil
+}
+
+// end is a host that says and hears anything.
+type end struct {
+	t      testing.TB
+	socket *os.File
+	ether  nettest.Ether // to the router
+
+	mu    sync.Mutex
+	heard map[uint16][]byte // datagrams by their identification
+}
+
+// ends are those of a router's sides.
+type ends [2]*end
+
+func (s *site) ends(outside *rig.Namespace, outsideDevice string, toOutside wire.MAC, inside *rig.Namespace, insideDevice string, toInside wire.MAC) ends {
+	s.t.Helper()
+	return ends{s.end(outside, outsideDevice, toOutside), s.end(inside, insideDevice, toInside)}
+}
+
+func (s *site) end(ns *rig.Namespace, device string, router wire.MAC) *end {
+	s.t.Helper()
+	e := &end{t: s.t, heard: map[uint16][]byte{}}
+	s.must(ns.Do(func() error {
+		mac, err := macOf(device)
+		if err != nil {
+			return err
+		}
+		e.ether = nettest.Ether{Dst: router, Src: mac}
+		fd, err := packetSocket(device)
+		if err != nil {
+			return err
+		}
+		e.socket = os.NewFile(uintptr(fd), device)
+		return nil
+	}))
+	s.t.Cleanup(func() { e.socket.Close() })
+	go e.listen()
+	return e
+}
+
+// listen keeps what comes from one network to the other, until the socket is
+// closed.
+func (e *end) listen() {
+	conn, err := e.socket.SyscallConn()
+	if err != nil {
+		return
+	}
+	for buffer := make([]byte, 1<<16); ; {
+		var n int
+		var from unix.Sockaddr
+		var receive error
+		err := conn.Read(func(fd uintptr) bool {
+			n, from, receive = unix.Recvfrom(int(fd), buffer, 0)
+			return receive != unix.EAGAIN
+		})
+		if err != nil || receive != nil {
+			return
+		}
+		if from.(*unix.SockaddrLinklayer).Pkttype == unix.PACKET_OUTGOING || n < wire.EthernetLen || wire.Ethernet(buffer[:n]).Type() != wire.TypeIPv4 {
+			continue
+		}
+		ip, err := wire.ParseIPv4(buffer[wire.EthernetLen:n])
+		if err == nil && isHost(ip.Src()) && isHost(ip.Dst()) {
+			e.mu.Lock()
+			e.heard[ip.ID()] = bytes.Clone(ip)
+			e.mu.Unlock()
+		}
+	}
+}
+
+func isHost(a wire.Addr4) bool { return strings.HasPrefix(a.String(), "172.") }
+
+// packet is the datagram with an identification, or nil.
+func (e *end) packet(id uint16) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.heard[id]
+}
+
+// write gives a frame to the router.
+func (e *end) write(frame []byte) {
+	wire.Ethernet(frame).SetHeader(e.ether.Dst, e.ether.Src, wire.TypeIPv4)
+	if _, err := e.socket.Write(frame); err != nil {
+		e.t.Fatalf("sending a frame: %v", err)
+	}
+}
+
+// send sends all bursts, each after the one before it has passed the router,
+// which the guide at its end tells. It keeps to one CPU, as Linux may overtake
+// packets on another.
+func (e *ends) send(bursts iter.Seq[[]*packet]) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		e[0].t.Fatal(err)
+	}
+	for cpu := range 1024 {
+		if all.IsSet(cpu) {
+			one.Set(cpu)
+			break
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		e[0].t.Fatal(err)
+	}
+	defer unix.SchedSetaffinity(0, &all)
+	e.follow(0, 20001) // the neighbours are found
+	e.follow(1, 20002)
+	guides := uint16(20003)
+	for burst := range bursts {
+		side := burst[0].side
+		for _, p := range burst {
+			e[side].write(p.frame())
+		}
+		e.follow(side, guides)
+		guides++
+	}
+}
+
+// follow sends the guide from a side, and waits for it on the other.
+func (e *ends) follow(side int, id uint16) {
+	ip := nettest.IP{Src: guide(side), Dst: guide(1 - side), ID: id}
+	e[side].write(nettest.UDP(nettest.Ether{}, ip, 9, 9, nil))
+	for deadline := time.Now().Add(20 * time.Second); e[1-side].packet(id) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			e[0].t.Fatalf("guide %d from side %d has not come through", id, side)
+		}
+	}
+}
