@@ -13,6 +13,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	netstack "gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"tender/abi"
 )
 
 // NIC is a device that carries Ethernet frames, as *guest.NIC is. Frames are
@@ -76,6 +78,10 @@ type link struct {
 	closed atomic.Bool
 	done   chan struct{} // closed when the reader has ended
 
+	// offload is nil if frames have no header.
+	offload *offload
+	view    *buffer.View // the reader's room for a frame; nil if it has to be made
+
 	sendMu  sync.Mutex
 	sendBuf []byte // a frame that was in pieces
 
@@ -93,6 +99,10 @@ func newLink(nic NIC, memory int64, log *Logger) *link {
 	l := &link{nic: nic, mac: tcpip.LinkAddress(mac[:]), log: log, memory: newMeter(memory), done: make(chan struct{})}
 	l.mtu.Store(uint32(nic.MTU()))
 	l.sendBuf = make([]byte, 0, header.EthernetMinimumSize+nic.MTU())
+	var err error
+	if l.offload, err = newOffload(nic); err != nil {
+		l.log.Printf(LevelError, "%s: %v", nic.Name(), err)
+	}
 	return l
 }
 
@@ -108,19 +118,19 @@ func (l *link) counters() Counters {
 // receive reads frames until the device is closed.
 func (l *link) receive() {
 	defer close(l.done)
-	// One byte more than a frame may have shows those that are longer.
-	size := header.EthernetMinimumSize + l.nic.MTU() + 1
-	view := buffer.NewViewSize(size)
-	defer func() { view.Release() }()
+	defer func() { l.view.Release() }()
 	pause, short := minReadPause, false
 	for batch := 0; ; {
-		n, err := l.nic.ReadFrame(view.AsSlice())
-		for ok := true; ok && err == nil; n, ok, err = l.nic.TryReadFrame(view.AsSlice()) {
+		n, err := l.nic.ReadFrame(l.room())
+		for ok := true; ok && err == nil; n, ok, err = l.nic.TryReadFrame(l.room()) {
 			pause = minReadPause
-			if short {
+			switch {
+			case short:
 				l.rxNoMemory.Add(1)
-			} else if view = l.deliver(view, n); view == nil {
-				view = buffer.NewViewSize(size)
+			case l.offload != nil:
+				l.deliverOffloaded(n)
+			default:
+				l.view = l.deliver(l.view, n)
 			}
 			if batch++; batch == readBatch {
 				runtime.Gosched()
@@ -141,30 +151,27 @@ func (l *link) receive() {
 	}
 }
 
+// room is where the next frame is read to.
+func (l *link) room() []byte {
+	if l.offload != nil {
+		return l.offload.frame[:]
+	}
+	if l.view == nil {
+		// One byte more than a frame may have shows those that are longer.
+		l.view = buffer.NewViewSize(header.EthernetMinimumSize + l.nic.MTU() + 1)
+	}
+	return l.view.AsSlice()
+}
+
 // deliver hands on the frame in the first n bytes of view. It returns the view if
 // that can be used again.
 func (l *link) deliver(view *buffer.View, n int) *buffer.View {
-	if n < header.EthernetMinimumSize {
-		l.rxShort.Add(1)
-		return view
-	}
-	if n > header.EthernetMinimumSize+l.nic.MTU() || n > view.Size() {
+	if n > view.Size() {
 		l.rxLong.Add(1)
 		return view
 	}
 	frame := view.AsSlice()[:n]
-	kind, ok := l.classify(frame)
-	if !ok {
-		l.rxOther.Add(1)
-		return view
-	}
-	l.rxFrames.Add(1)
-	l.rxBytes.Add(uint64(n))
-	if dhcp := l.dhcp.Load(); dhcp != nil && toDHCPClient(frame) {
-		(*dhcp)(frame)
-		return view
-	}
-	d := l.dispatcher.Load()
+	kind, d := l.accept(frame, header.EthernetMinimumSize+l.nic.MTU())
 	if d == nil {
 		return view
 	}
@@ -175,14 +182,62 @@ func (l *link) deliver(view *buffer.View, n int) *buffer.View {
 		view.CapLength(n)
 		view = nil
 	}
-	pkt := netstack.NewPacketBuffer(netstack.PacketBufferOptions{Payload: buffer.MakeWithView(own)})
+	deliverPacket(d, buffer.MakeWithView(own), kind)
+	return view
+}
+
+// deliverOffloaded hands on the frame that was read with a header, n bytes in all.
+func (l *link) deliverOffloaded(n int) {
+	frame, large, err := l.offload.received(n)
+	if err != nil {
+		l.rxShort.Add(1)
+		return
+	}
+	limit := header.EthernetMinimumSize + l.nic.MTU()
+	if large {
+		limit = abi.UMEMMaxFrame
+	}
+	if kind, d := l.accept(frame, limit); d != nil {
+		deliverPacket(d, packet(frame), kind)
+	}
+}
+
+// accept counts a frame, of at most limit bytes, and says who takes it; nobody if
+// that is done.
+func (l *link) accept(frame []byte, limit int) (kind tcpip.PacketType, d netstack.NetworkDispatcher) {
+	if len(frame) < header.EthernetMinimumSize {
+		l.rxShort.Add(1)
+		return 0, nil
+	}
+	if len(frame) > limit {
+		l.rxLong.Add(1)
+		return 0, nil
+	}
+	kind, ok := l.classify(frame)
+	if !ok {
+		l.rxOther.Add(1)
+		return 0, nil
+	}
+	l.rxFrames.Add(1)
+	l.rxBytes.Add(uint64(len(frame)))
+	if dhcp := l.dhcp.Load(); dhcp != nil && toDHCPClient(frame) {
+		(*dhcp)(frame)
+		return 0, nil
+	}
+	if d := l.dispatcher.Load(); d != nil {
+		return kind, *d
+	}
+	return 0, nil
+}
+
+func deliverPacket(d netstack.NetworkDispatcher, frame buffer.Buffer, kind tcpip.PacketType) {
+	pkt := netstack.NewPacketBuffer(netstack.PacketBufferOptions{Payload: frame})
 	eth, ok := pkt.LinkHeader().Consume(header.EthernetMinimumSize)
 	if ok {
 		pkt.PktType = kind
-		(*d).DeliverNetworkPacket(header.Ethernet(eth).Type(), pkt)
+		d.DeliverNetworkPacket(header.Ethernet(eth).Type(), pkt)
 	}
 	pkt.DecRef()
-	return view
 }
 
 // classify says whom a frame is for; ok is false for frames that a network card
@@ -203,54 +258,6 @@ func (l *link) classify(frame []byte) (kind tcpip.PacketType, ok bool) {
 		return tcpip.PacketMulticast, true
 	}
 	return 0, false
-}
-
-// WritePackets sends packets, which have their Ethernet header. Those that the
-// device does not take are lost and counted, as on any cable: who needs them
-// sends them again.
-func (l *link) WritePackets(pkts netstack.PacketBufferList) (int, tcpip.Error) {
-	for _, pkt := range pkts.AsSlice() {
-		views, offset := pkt.AsViewList()
-		first := views.Front()
-		if first == nil {
-			continue
-		}
-		if first.Next() == nil {
-			l.sent(len(first.AsSlice())-offset, l.nic.WriteFrame(first.AsSlice()[offset:]))
-			continue
-		}
-		l.sendMu.Lock()
-		if pkt.Size() > cap(l.sendBuf) {
-			l.txDropped.Add(1)
-			l.sendMu.Unlock()
-			continue
-		}
-		frame := l.sendBuf[:0]
-		for v := first; v != nil; v = v.Next() {
-			piece := v.AsSlice()
-			skip := min(offset, len(piece))
-			frame, offset = append(frame, piece[skip:]...), offset-skip
-		}
-		l.sent(len(frame), l.nic.WriteFrame(frame))
-		l.sendMu.Unlock()
-	}
-	return pkts.Len(), nil
-}
-
-// writeFrame sends a frame that does not come from netstack.
-func (l *link) writeFrame(frame []byte) error {
-	err := l.nic.WriteFrame(frame)
-	l.sent(len(frame), err)
-	return err
-}
-
-func (l *link) sent(n int, err error) {
-	if err != nil {
-		l.txDropped.Add(1)
-		return
-	}
-	l.txFrames.Add(1)
-	l.txBytes.Add(uint64(n))
 }
 
 // AddHeader puts an Ethernet header in front of a packet.
@@ -299,17 +306,24 @@ func (l *link) close() error {
 	return l.nic.Close()
 }
 
-func (l *link) IsAttached() bool                    { return l.dispatcher.Load() != nil }
-func (l *link) MTU() uint32                         { return l.mtu.Load() }
-func (l *link) SetMTU(mtu uint32)                   { l.mtu.Store(min(mtu, uint32(l.nic.MTU()))) }
-func (l *link) MaxHeaderLength() uint16             { return header.EthernetMinimumSize }
-func (l *link) LinkAddress() tcpip.LinkAddress      { return l.mac }
-func (l *link) SetLinkAddress(tcpip.LinkAddress)    {}
-func (l *link) SetOnCloseAction(func())             {}
-func (l *link) GSOMaxSize() uint32                  { return netstack.GVisorGSOMaxSize }
-func (l *link) SupportedGSO() netstack.SupportedGSO { return netstack.GVisorGSOSupported }
+func (l *link) IsAttached() bool                 { return l.dispatcher.Load() != nil }
+func (l *link) MTU() uint32                      { return l.mtu.Load() }
+func (l *link) SetMTU(mtu uint32)                { l.mtu.Store(min(mtu, uint32(l.nic.MTU()))) }
+func (l *link) MaxHeaderLength() uint16          { return header.EthernetMinimumSize }
+func (l *link) LinkAddress() tcpip.LinkAddress   { return l.mac }
+func (l *link) SetLinkAddress(tcpip.LinkAddress) {}
+func (l *link) SetOnCloseAction(func())          {}
+func (l *link) GSOMaxSize() uint32               { return netstack.GVisorGSOMaxSize }
 func (l *link) ARPHardwareType() header.ARPHardwareType {
 	return header.ARPHardwareEther
+}
+
+// SupportedGSO is what leaves the cutting of segments to the host, if it can.
+func (l *link) SupportedGSO() netstack.SupportedGSO {
+	if l.offload != nil {
+		return netstack.HostGSOSupported
+	}
+	return netstack.GVisorGSOSupported
 }
 
 // Capabilities: addresses must be resolved.
