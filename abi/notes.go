@@ -119,4 +119,7 @@ const (
 	// one. NET_READ, NET_WRITE and POLL then know none of its network devices,
 	// nor does it inherit their descriptors under spt.
 	FlagUMEM = 1 << 5
+	// FlagOffloads says that the program may choose UMEMOffloads: its TAPs then
+	// have the headers that takes, which costs all frames a little.
+	FlagOffloads = 1 << 6
 )

@@ -24,6 +24,8 @@ type Config struct {
 	Output []int
 	// Frames are the network devices'.
 	Frames []int
+	// Offloads are those of Frames whose offloads the guest switches.
+	Offloads []int
 	// Disks are the block devices'; those open for reading only are only
 	// read.
 	Disks []int

@@ -41,6 +41,13 @@ func (c Config) policy(self surroundings) seccomp.Policy {
 			on("write", fd, "a network device", "the guest sends a frame"),
 		)
 	}
+	for _, fd := range distinct(c.Offloads) {
+		p = append(p, seccomp.Rule{
+			Call: "ioctl",
+			Args: []seccomp.Cond{seccomp.Equal(0, uint64(fd), "a network device with offloads"), seccomp.Equal(1, unix.TUNSETOFFLOAD, "TUNSETOFFLOAD")},
+			Why:  "the guest takes or leaves offloads",
+		})
+	}
 	for _, fd := range distinct(c.Disks) {
 		p = append(p,
 			on("pread64", fd, "a block device", "the guest reads blocks"),

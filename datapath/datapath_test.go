@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,16 @@ type rig struct {
 
 func newRig(t testing.TB, plain bool, devices ...netback.Device) *rig {
 	t.Helper()
+	r := newStillRig(t, plain, devices...)
+	r.thread.Start(func(err error) { r.failed <- err })
+	t.Cleanup(func() { check(t, r.thread.Stop()) })
+	return r
+}
+
+// newStillRig is one whose thread has not been started; the guest has lent
+// chunks.
+func newStillRig(t testing.TB, plain bool, devices ...netback.Device) *rig {
+	t.Helper()
 	l, err := NewLayout(len(devices), 16<<20)
 	check(t, err)
 	memory, err := unix.Mmap(-1, 0, int(l.Bytes()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
@@ -57,9 +68,10 @@ func newRig(t testing.TB, plain bool, devices ...netback.Device) *rig {
 	}
 	r.guest, err = umem.New(memory)
 	check(t, err)
-	r.thread.Start(func(err error) { r.failed <- err })
+	for _, handle := range handles {
+		r.guest.Port(uint32(handle)).Lend()
+	}
 	t.Cleanup(func() {
-		check(t, r.thread.Stop())
 		check(t, r.thread.Close())
 		check(t, unix.Munmap(memory))
 		check(t, unix.Close(r.doorbell))
@@ -76,7 +88,9 @@ func (r *rig) kick(t testing.TB) {
 }
 
 // twoTAPs are in a network namespace that ends with the test's thread.
-func twoTAPs(t testing.TB) [2]netback.Device {
+func twoTAPs(t testing.TB) [2]netback.Device { return twoTAPsWith(t, netback.Options{}) }
+
+func twoTAPsWith(t testing.TB, options netback.Options) [2]netback.Device {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: network namespaces and TAPs")
@@ -93,7 +107,7 @@ func twoTAPs(t testing.TB) [2]netback.Device {
 		link, err := netlink.LinkByName(name)
 		check(t, err)
 		check(t, netlink.LinkSetUp(link))
-		d, err := netback.OpenTAP(name, netback.Options{})
+		d, err := netback.OpenTAP(name, options)
 		check(t, err)
 		t.Cleanup(func() { d.Close() })
 		devices[i] = d
@@ -148,9 +162,6 @@ func (r *rig) startForwarding(t testing.TB) (end func() int) {
 
 func (r *rig) forward(t testing.TB, stop <-chan struct{}) int {
 	a, b := r.guest.Port(1), r.guest.Port(2)
-	a.Lend()
-	b.Lend()
-	r.kick(t)
 	frames, total := make([]umem.Frame, 64), 0
 	for {
 		n := a.Receive(frames)
@@ -175,9 +186,10 @@ func (r *rig) forward(t testing.TB, stop <-chan struct{}) int {
 }
 
 func TestForward(t *testing.T) {
-	for name, plain := range map[string]bool{"io_uring": false, "plain": true} {
+	for name, header := range map[string]bool{"io_uring": false, "plain": false, "io_uring with headers": true, "plain with headers": true} {
+		plain := strings.HasPrefix(name, "plain")
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, plain, asSlice(twoTAPs(t))...)
+			r := newRig(t, plain, asSlice(twoTAPsWith(t, netback.Options{Header: header}))...)
 			if !plain && r.thread.ring == nil {
 				t.Skip("no io_uring here")
 			}
@@ -221,9 +233,12 @@ func asSlice(d [2]netback.Device) []netback.Device { return d[:] }
 // BenchmarkForward floods one TAP; the time is per frame that came out of the
 // other.
 func BenchmarkForward(b *testing.B) {
-	for name, plain := range map[string]bool{"io_uring": false, "plain": true} {
-		b.Run(name, func(b *testing.B) {
-			r := newRig(b, plain, asSlice(twoTAPs(b))...)
+	for _, c := range []struct {
+		name          string
+		plain, header bool
+	}{{"io_uring", false, false}, {"plain", true, false}, {"headers", false, true}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := newRig(b, c.plain, asSlice(twoTAPsWith(b, netback.Options{Header: c.header}))...)
 			from := packetSocket(b, "tapa")
 			end := r.startForwarding(b)
 			f := numbered(1)

@@ -82,6 +82,7 @@ var flagNames = map[uint32]string{
 	abi.FlagRingIO:    "ring-io",
 	abi.FlagEvents:    "events",
 	abi.FlagUMEM:      "umem",
+	abi.FlagOffloads:  "offloads",
 }
 
 // extensions names the flags; those not known show as numbers.

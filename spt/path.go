@@ -56,6 +56,9 @@ func (p *Process) openPath(c *Config, devices []machine.Attachment, memBytes uin
 		if d.Net == nil {
 			continue
 		}
+		if o, ok := d.Net.(netback.Offloader); ok && o.HasHeader() {
+			return fmt.Errorf("device '%s': its frames have headers, which only rings can take, and for them there is too little memory: give the guest more", d.Name)
+		}
 		if err := p.watch(p.devices[i], uint32(d.Handle), 0); err != nil {
 			return fmt.Errorf("device '%s': cannot wait for its frames: %w", d.Name, err)
 		}

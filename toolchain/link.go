@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"tender/abi"
 	"tender/image"
@@ -46,6 +48,9 @@ func readLinked(path string, spec *image.Spec) (archive uint64, err error) {
 		Events:           kernel.find("tender").Value,
 		UMEM:             kernel.find("umemAddress").Value,
 	}
+	if takesOffloads(symbols) {
+		spec.Tender.Flags |= abi.FlagOffloads
+	}
 	kernel.checkOrder()
 	archive = kernel.find(rootfs.Variable).Value
 	if kernel.err != nil {
@@ -67,6 +72,14 @@ func readLinked(path string, spec *image.Spec) (archive uint64, err error) {
 		spec.Segments = append(spec.Segments, seg)
 	}
 	return archive, nil
+}
+
+// takesOffloads says whether the program has the TCP/IP stack in it, which
+// leaves checksums and segments to the host if it can.
+func takesOffloads(symbols []elf.Symbol) bool {
+	return slices.ContainsFunc(symbols, func(s elf.Symbol) bool {
+		return strings.HasPrefix(s.Name, "tender/guest/stack.(*offload).")
+	})
 }
 
 // kernelSymbols finds symbols of the guest kernel and keeps the first error.

@@ -183,8 +183,9 @@ func newDevices() *devices {
 	return &devices{make(map[string]netback.Device), make(map[string]blockback.Device)}
 }
 
-// openDevices opens all backings or none.
-func openDevices(all []attachment) (_ *devices, err error) {
+// openDevices opens all backings or none. headers says that TAPs get what it takes
+// for offloads.
+func openDevices(all []attachment, headers bool) (_ *devices, err error) {
 	d := newDevices()
 	defer func() {
 		if err != nil {
@@ -192,14 +193,14 @@ func openDevices(all []attachment) (_ *devices, err error) {
 		}
 	}()
 	for _, a := range all {
-		if err := d.open(a); err != nil {
+		if err := d.open(a, headers); err != nil {
 			return d, fmt.Errorf("%s device %q: %w", kindOf(a.Type), a.Name, err)
 		}
 	}
 	return d, nil
 }
 
-func (d *devices) open(a attachment) error {
+func (d *devices) open(a attachment, headers bool) error {
 	if a.Type == abi.DeviceBlock {
 		file, err := blockback.OpenFile(a.backing, a.disk)
 		if err != nil {
@@ -208,7 +209,7 @@ func (d *devices) open(a attachment) error {
 		d.block[a.Name] = file
 		return nil
 	}
-	opts := netback.Options{MAC: a.mac}
+	opts := netback.Options{MAC: a.mac, Header: headers}
 	number, inherited := strings.CutPrefix(a.backing, "@")
 	if !inherited {
 		tap, err := netback.OpenTAP(a.backing, opts)

@@ -14,6 +14,7 @@ import (
 	"tender/hvt"
 	"tender/image"
 	"tender/machine"
+	"tender/netback"
 )
 
 // launch makes a machine of an image, its options and devices, confines the
@@ -111,11 +112,15 @@ func (d *devices) confinement(std stdio, user *confine.User) confine.Config {
 	}
 	for _, dev := range d.net {
 		c.Frames = append(c.Frames, dev.FD())
+		if o, ok := dev.(netback.Offloader); ok && o.HasHeader() {
+			c.Offloads = append(c.Offloads, dev.FD())
+		}
 	}
 	for _, dev := range d.block {
 		c.Disks = append(c.Disks, dev.FD())
 	}
 	slices.Sort(c.Frames)
+	slices.Sort(c.Offloads)
 	slices.Sort(c.Disks)
 	return c
 }

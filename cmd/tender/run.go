@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tender/abi"
 	"tender/image"
 )
 
@@ -56,7 +57,8 @@ func runImage(s stops, opts runOptions, optsErr error, std stdio) (status int, e
 	if err != nil {
 		return 0, err
 	}
-	devs, err := openDevices(all)
+	const offloads = abi.FlagUMEM | abi.FlagOffloads
+	devs, err := openDevices(all, im.Tender != nil && im.Tender.Flags&offloads == offloads)
 	if err != nil {
 		return 0, err
 	}

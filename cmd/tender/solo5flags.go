@@ -151,7 +151,7 @@ func (o *solo5Run) attachAll(m image.Manifest, std stdio) (all []attachment, err
 func (o *solo5Run) open(all []attachment) (*devices, error) {
 	d := newDevices()
 	for _, a := range all {
-		err := d.open(a)
+		err := d.open(a, false)
 		if err == nil {
 			continue
 		}
