@@ -154,6 +154,23 @@ func TestTAPWake(t *testing.T) {
 	defer p.Close()
 	woken := make(chan uint64)
 	buf := make([]byte, 2000)
+	// A TAP drops what it is given until the kernel has noticed its carrier.
+	for arrived := false; !arrived; {
+		send(t, "tap0", make([]byte, 60))
+		if err := outside.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := outside.ReadFrame(buf)
+		arrived = err == nil && n == 60 && bytes.Equal(buf[:n], make([]byte, 60))
+	}
+	if err := outside.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	for ok := true; ok; {
+		if _, ok, err = outside.TryReadFrame(buf); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for range 20 {
 		go func() {
 			ready, err := p.Wait(time.Now().Add(10 * time.Second))
