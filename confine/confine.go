@@ -24,8 +24,9 @@ type Config struct {
 	Output []int
 	// Frames are the network devices'.
 	Frames []int
-	// Offloads are those of Frames whose offloads the guest switches.
-	Offloads []int
+	// Offloads says that some of Frames are TAPs whose offloads the guest may
+	// switch.
+	Offloads bool
 	// Disks are the block devices'; those open for reading only are only
 	// read.
 	Disks []int

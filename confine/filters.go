@@ -41,11 +41,10 @@ func (c Config) policy(self surroundings) seccomp.Policy {
 			on("write", fd, "a network device", "the guest sends a frame"),
 		)
 	}
-	for _, fd := range distinct(c.Offloads) {
+	if c.Offloads {
 		p = append(p, seccomp.Rule{
-			Call: "ioctl",
-			Args: []seccomp.Cond{seccomp.Equal(0, uint64(fd), "a network device with offloads"), seccomp.Equal(1, unix.TUNSETOFFLOAD, "TUNSETOFFLOAD")},
-			Why:  "the guest takes or leaves offloads",
+			Call: "ioctl", Args: []seccomp.Cond{seccomp.Equal(1, unix.TUNSETOFFLOAD, "TUNSETOFFLOAD")},
+			Why: "the guest takes or leaves offloads of its network devices; no others know the request",
 		})
 	}
 	for _, fd := range distinct(c.Disks) {

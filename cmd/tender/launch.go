@@ -113,14 +113,13 @@ func (d *devices) confinement(std stdio, user *confine.User) confine.Config {
 	for _, dev := range d.net {
 		c.Frames = append(c.Frames, dev.FD())
 		if o, ok := dev.(netback.Offloader); ok && o.HasHeader() {
-			c.Offloads = append(c.Offloads, dev.FD())
+			c.Offloads = true
 		}
 	}
 	for _, dev := range d.block {
 		c.Disks = append(c.Disks, dev.FD())
 	}
 	slices.Sort(c.Frames)
-	slices.Sort(c.Offloads)
 	slices.Sort(c.Disks)
 	return c
 }
