@@ -23,7 +23,7 @@ var networks = [2]wire.Addr4{0xac100000, 0xac140000} // outside 172.16.0.0, insi
 // guide is the host in a side's network whose datagrams pass all rules.
 func guide(side int) wire.Addr4 { return networks[side] + 0xff01 }
 
-// frame is what is around the rules in NaCl: %s are the rules.
+// around is what is around the rules in NaCl.
 const around = `
 Iface outside { index: 0, address: 10.0.0.2, netmask: 255.255.255.0 }
 Iface inside { index: 1, address: 192.168.0.1, netmask: 255.255.255.0 }
@@ -45,11 +45,14 @@ type lawyer struct {
 	nacl, nft strings.Builder
 }
 
-// randomRules makes a set of some dozens of rules.
-func randomRules(r *rand.Rand) ruleSet {
+// randomRules makes a set of some dozens of rules, with translation or without.
+func randomRules(r *rand.Rand, translating bool) ruleSet {
 	w := &lawyer{Rand: r}
 	w.nacl.WriteString(around)
 	w.nft.WriteString("table ip filter {\n")
+	if translating {
+		w.translations()
+	}
 	var functions []string
 	for i := range 3 {
 		name := fmt.Sprintf("f%d", i)
