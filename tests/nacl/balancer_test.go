@@ -2,7 +2,6 @@ package nacl
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -136,14 +135,7 @@ func (p *pool) sessions() map[string]*session {
 		if len(all) == len(p.members) {
 			return all
 		}
-		var conn net.Conn
-		p.s.must(p.client.Do(func() (err error) {
-			ctx, cancel := context.WithTimeout(p.s.ctx, 5*time.Second)
-			defer cancel()
-			conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", p.at)
-			return err
-		}))
-		p.s.t.Cleanup(func() { conn.Close() })
+		conn := p.client.dial("tcp", p.at)
 		_, err := io.WriteString(conn, "GET /slow HTTP/1.0\r\n\r\n")
 		p.s.must(err)
 		lines := bufio.NewScanner(conn)
@@ -173,7 +165,7 @@ func (p *pool) live(all map[string]*session, names ...string) {
 	p.s.t.Helper()
 	for _, name := range names {
 		before := all[name].lines.Load()
-		p.s.eventually(10*time.Second, "the session with "+name+" goes on", func() bool { return all[name].lines.Load() >= before+3 })
+		p.s.eventually(time.Minute, "the session with "+name+" goes on", func() bool { return all[name].lines.Load() >= before+3 })
 		if all[name].ended.Load() {
 			p.s.t.Errorf("the session with %s has ended", name)
 		}

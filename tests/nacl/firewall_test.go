@@ -43,8 +43,15 @@ func testFirewall(t *testing.T, options []string) {
 		t.Errorf("%d messages are not as RFC 5424 has them: %q", malformed, logs.all())
 	}
 
-	// Each segment is worth a message, which is more than is sent.
 	inside.start("tcp", "443", "iperf3", "-s", "-1", "-p", "443")
 	outside.client([]string{"receiver"}, "iperf3", "-c", "192.168.0.20", "-p", "443", "-t", "1")
-	s.eventually(5*time.Second, "the server is told of messages that were not sent", func() bool { return logs.has(" messages were not sent") })
+
+	// Each datagram is worth a message, which is more than is sent.
+	flood := outside.dial("udp", "192.168.0.20:9")
+	s.eventually(20*time.Second, "the server is told of messages that were not sent", func() bool {
+		for range 1000 {
+			flood.Write([]byte("x"))
+		}
+		return logs.has(" messages were not sent")
+	})
 }

@@ -2,7 +2,6 @@ package nacl
 
 import (
 	"bufio"
-	"context"
 	"net"
 	"strings"
 	"testing"
@@ -108,20 +107,11 @@ func testMasquerade(t *testing.T, options []string) {
 func (h *host) samePort(server string, locals ...string) {
 	h.s.t.Helper()
 	for _, local := range locals {
-		var conn net.Conn
-		h.s.must(h.Do(func() error {
-			from, err := net.ResolveTCPAddr("tcp", local)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(h.s.ctx, 5*time.Second)
-			defer cancel()
-			conn, err = (&net.Dialer{LocalAddr: from}).DialContext(ctx, "tcp", server)
-			return err
-		}))
-		defer conn.Close()
+		from, err := net.ResolveTCPAddr("tcp", local)
+		h.s.must(err)
+		conn := h.dialFrom(from, "tcp", server)
 		conn.SetDeadline(time.Now().Add(5 * time.Second))
-		_, err := conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+		_, err = conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
 		h.s.must(err)
 		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 200") {
 			h.s.t.Errorf("from %s: %q, %v", local, line, err)

@@ -96,16 +96,6 @@ func (s *site) must(err error) {
 	}
 }
 
-// with is the site for a subtest.
-func (s *site) with(t testing.TB) *site {
-	sub := *s
-	sub.t, sub.ctx, sub.hosts = t, t.Context(), map[string]*host{}
-	for name, h := range s.hosts {
-		sub.hosts[name] = &host{h.Namespace, &sub, h.device}
-	}
-	return &sub
-}
-
 // mac is the appliance's address on an Iface, which it prints at its start.
 func (s *site) mac(iface string) wire.MAC {
 	s.t.Helper()
@@ -159,6 +149,24 @@ func (h *host) start(network, port string, words ...string) {
 	_, err := h.Start(words...)
 	h.s.must(err)
 	h.s.must(h.AwaitPort(h.s.ctx, network, port))
+}
+
+// dial connects a socket of this process, which goes when the test ends.
+func (h *host) dial(network, address string) net.Conn {
+	h.s.t.Helper()
+	return h.dialFrom(nil, network, address)
+}
+
+// dialFrom is dial from an address of the host.
+func (h *host) dialFrom(local net.Addr, network, address string) net.Conn {
+	h.s.t.Helper()
+	var conn net.Conn
+	h.s.must(h.Do(func() (err error) {
+		conn, err = (&net.Dialer{LocalAddr: local, Timeout: 5 * time.Second}).DialContext(h.s.ctx, network, address)
+		return err
+	}))
+	h.s.t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 // client runs a command that must print all of the texts.
