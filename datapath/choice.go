@@ -92,12 +92,15 @@ func (c *choice) follow() {
 	atomic.StoreUint32(&c.shared.Has, w)
 }
 
-// maxReads is the most reads of a round.
-func (c *choice) maxReads() int {
-	if c.chains() {
-		return maxLargeReads
+// maxReads is the most reads of a round, given the slots of the receive ring and
+// the chunks that are free. What is read must not be dropped for want of them: it
+// better waits in the host's queue.
+func (c *choice) maxReads(slots, chunks uint32) int {
+	if !c.chains() {
+		return int(min(slots, maxBatch))
 	}
-	return maxBatch
+	const chain = abi.UMEMMaxFrame/abi.UMEMChunkBytes + 2
+	return int(min(slots, maxLargeReads, max(1, slots/chain), max(1, chunks/chain)))
 }
 
 // spill is what is read behind the i-th chunk of a round; none without chains.

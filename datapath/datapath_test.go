@@ -119,10 +119,15 @@ func twoTAPsWith(t testing.TB, options netback.Options) [2]netback.Device {
 // interface.
 func packetSocket(t testing.TB, name string) int {
 	t.Helper()
+	return packetSocketOf(t, name, 0xb588) // 0x88b5 in network order
+}
+
+// packetSocketOf is one for frames of another type, in network order.
+func packetSocketOf(t testing.TB, name string, proto uint16) int {
+	t.Helper()
 	link, err := netlink.LinkByName(name)
 	check(t, err)
-	const proto = 0xb588 // 0x88b5 in network order
-	s, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, proto)
+	s, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(proto))
 	check(t, err)
 	t.Cleanup(func() { unix.Close(s) })
 	check(t, unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}))

@@ -75,7 +75,7 @@ func (p *port) prepareReads(u *UMEM) error {
 	if p.gone {
 		return nil
 	}
-	want := min(p.batch, int(p.receive.mask+1-used), p.choice.maxReads())
+	want := min(p.batch, p.choice.maxReads(p.receive.mask+1-used, uint32(p.nfree)+waiting))
 	for ; p.nfree < want && waiting > 0; waiting-- {
 		d := p.fill.take()
 		if p.badRoom(u, d) {

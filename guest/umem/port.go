@@ -98,6 +98,13 @@ func (p *Port) Send(frames []Frame) int {
 	return n
 }
 
+// Room is how many more entries the transmit ring has room for.
+func (p *Port) Room() int {
+	p.tx.Lock()
+	defer p.tx.Unlock()
+	return p.transmit.room()
+}
+
 // Reclaim has chunks back whose frames have been sent.
 func (p *Port) Reclaim() {
 	p.tx.Lock()
