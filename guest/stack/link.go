@@ -118,7 +118,11 @@ func (l *link) counters() Counters {
 // receive reads frames until the device is closed.
 func (l *link) receive() {
 	defer close(l.done)
-	defer func() { l.view.Release() }()
+	defer func() {
+		if l.view != nil {
+			l.view.Release()
+		}
+	}()
 	pause, short := minReadPause, false
 	for batch := 0; ; {
 		n, err := l.nic.ReadFrame(l.room())
