@@ -51,7 +51,7 @@ func newLinux(filter func(string, int) (string, string), kind string, n, cores i
 		return nil, err
 	}
 	p := &path{outside: r.Outside, inside: r.Inside, outsideDevice: "eth0", insideDevice: "eth0", close: r.Close}
-	if filter != nil && n > 0 {
+	if filter != nil {
 		tool, text := filter(kind, n)
 		args := []string{tool}
 		if tool == "nft" {
