@@ -31,7 +31,9 @@ package abi
 // full barrier between, and then sleeps. Who has moved a producer index, or a
 // consumer index that the other side waits for, looks at the other's word after a
 // full barrier, and if it is not 0 sets it to 0 and wakes the other: the guest
-// by its doorbell, the tender by ending the guest's wait.
+// by its doorbell, the tender by ending the guest's wait. The guest is woken for
+// frames that were received, for devices that have failed, and for chunks that
+// come back while it has none in a fill ring; not for each frame that was sent.
 const (
 	// UMEMVersion is the value of UMEMHeader.Version.
 	UMEMVersion = 1
