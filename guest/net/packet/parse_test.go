@@ -89,6 +89,7 @@ func TestParse(t *testing.T) {
 		{"error with quote", 1, 0, icmp(3, quote(17, udp(16))), nil, 0, Whole},
 		{"error without quote", 1, 0, icmp(3, nil), ErrTransport, 0, Whole},
 		{"error with 7 quoted bytes", 1, 0, icmp(3, quote(17, udp(16)[:7])), ErrTransport, 0, Whole},
+		{"error about another protocol, short", 1, 0, icmp(3, quote(253, []byte{1, 2})), nil, 0, Whole},
 		{"error about an error", 1, 0, icmp(3, quote(1, icmp(11, quote(17, udp(16))))), ErrTransport, 0, Whole},
 		{"error in fragments", 1, mf, icmp(3, quote(17, udp(16)))[:48], ErrTransport, 0, FirstFragment},
 		{"other protocol", 47, 0, []byte{1}, nil, 0, Whole},

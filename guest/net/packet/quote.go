@@ -3,7 +3,7 @@ package packet
 import "tender/guest/net/wire"
 
 // parseQuoted reads the datagram in an ICMP error: its IP header and at least
-// eight bytes more (RFC 792). The quoted total length and checksum are those
+// eight bytes more (RFC 792), or all of a shorter one. The quoted total length and checksum are those
 // of a datagram on its way, and say nothing about the quote.
 func (p *Packet) parseQuoted(b []byte) error {
 	if p.Fragment != Whole || len(b) < wire.IPv4MinLen || b[0]>>4 != 4 {
@@ -11,7 +11,7 @@ func (p *Packet) parseQuoted(b []byte) error {
 	}
 	q := wire.IPv4(b)
 	header := q.HeaderLen()
-	if header < wire.IPv4MinLen || len(b) < header+8 || q.FragmentOffset() != 0 {
+	if header < wire.IPv4MinLen || len(b) < header || q.FragmentOffset() != 0 {
 		return ErrTransport
 	}
 	p.Quoted = Tuple{Src: wire.From4(q.Src()), Dst: wire.From4(q.Dst()), Proto: uint16(q.Protocol())}
@@ -26,7 +26,7 @@ func (p *Packet) parseQuoted6(b []byte) error {
 	}
 	q := wire.IPv6(b)
 	t, ok := q.Transport()
-	if !ok || len(b) < t.Offset+8 || t.FragmentAt != 0 && wire.FragmentHeader(q[t.FragmentAt:]).Offset() != 0 {
+	if !ok || len(b) < t.Offset || t.FragmentAt != 0 && wire.FragmentHeader(q[t.FragmentAt:]).Offset() != 0 {
 		return ErrTransport
 	}
 	p.Quoted = Tuple{Src: q.Src(), Dst: q.Dst(), Proto: uint16(t.Proto)}
@@ -34,9 +34,16 @@ func (p *Packet) parseQuoted6(b []byte) error {
 	return p.parseQuotedTransport()
 }
 
-// parseQuotedTransport reads the eight bytes that are surely there.
+// parseQuotedTransport reads the first eight bytes of protocols with ports or
+// IDs. Others may have less.
 func (p *Packet) parseQuotedTransport() error {
 	payload := p.quoted.transport
+	switch p.Quoted.Proto {
+	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoICMP, wire.ProtoICMP6:
+		if len(payload) < 8 {
+			return ErrTransport
+		}
+	}
 	switch p.Quoted.Proto {
 	case wire.ProtoTCP:
 		s := wire.TCP(payload)
