@@ -21,9 +21,10 @@ func newSeed() (s Seed) {
 // the double-length products.
 func (s *Seed) Hash2(a, b uint64) uint64 { return fold(fold(a^s[0], b^s[1])^s[2], s[3]) }
 
-// Hash5 is the hash of five words.
+// Hash5 is the hash of five words. One product of e would not do: the low bits
+// of its halves hardly depend on the high bits of e.
 func (s *Seed) Hash5(a, b, c, d, e uint64) uint64 {
-	return fold(fold(a^s[0], b^s[1])^e, fold(c^s[2], d^s[3])^s[1])
+	return fold(fold(fold(a^s[0], b^s[1])^e, fold(c^s[2], d^s[3])^s[1])^s[2], s[3])
 }
 
 func fold(a, b uint64) uint64 {
