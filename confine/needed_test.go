@@ -54,7 +54,7 @@ func TestNeeded(t *testing.T) {
 	var messages strings.Builder
 	cmd.Stderr = &messages
 	check(t, cmd.Start())
-	kill := time.AfterFunc(60*time.Second, func() { cmd.Process.Kill() })
+	kill := time.AfterFunc(3*time.Minute, func() { cmd.Process.Kill() })
 	defer kill.Stop()
 
 	var self report

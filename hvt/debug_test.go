@@ -104,8 +104,9 @@ func TestGDBGoGuest(t *testing.T) {
 // A guest that computes and one that sleeps stop when gdb says so, and go on
 // afterwards.
 func TestGDBInterrupt(t *testing.T) {
-	// Ctrl-C while gdb waits for the guest.
-	const interrupt = "python import threading, os, signal; threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()"
+	// Ctrl-C while gdb waits for the guest, which has long begun, also on a busy
+	// machine.
+	const interrupt = "python import threading, os, signal; threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()"
 	d := buildDebuggee(t)
 	for _, c := range []struct {
 		arg    string
