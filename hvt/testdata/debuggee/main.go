@@ -38,7 +38,7 @@ func end(args int) int {
 		for answer != 0 {
 		}
 	case "sleep":
-		time.Sleep(time.Second)
+		time.Sleep(4 * time.Second)
 	case "breakpoint":
 		runtime.Breakpoint()
 	}
