@@ -112,7 +112,7 @@ func guestCalls() seccomp.Policy {
 			Call: "timer_create", Args: []seccomp.Cond{seccomp.Equal(0, unix.CLOCK_THREAD_CPUTIME_ID, "CLOCK_THREAD_CPUTIME_ID")},
 			Why: "ticks: it counts the CPU time of the guest's thread",
 		},
-		{Call: "io_uring_enter", Why: "frames move between the network devices and the guest's rings; the io_uring itself allows reads and writes of guest memory only"},
+		{Call: "io_uring_enter", Why: "frames move between the network devices and the guest's rings; the io_uring itself allows nothing but reads and writes"},
 		{Call: "timer_settime", Why: "ticks begin"},
 		{Call: "timer_delete", Why: "ticks end"},
 		{
