@@ -57,8 +57,13 @@ func (l limits) apply(s *netstack.Stack) error {
 	send := tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: l.tcpInitial, Max: l.tcpMax}
 	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: l.tcpInitial, Max: l.tcpMax}
 	sack, tune := tcpip.TCPSACKEnabled(true), tcpip.TCPModerateReceiveBufferOption(true)
+	// netstack's RACK (RFC 8985) starts a recovery by SACK after the first
+	// answer that follows a timeout, and takes all that was lost for being
+	// under way: it sends two segments per timeout until it has caught up.
+	// Without it, recovery is that of RFC 6675.
+	recovery := tcpip.TCPRecovery(0)
 	timeWait, finWait := tcpip.TCPTimeWaitTimeoutOption(l.timeWait), tcpip.TCPLingerTimeoutOption(l.finWait)
-	for _, o := range []tcpip.SettableTransportProtocolOption{&send, &receive, &sack, &tune, &timeWait, &finWait} {
+	for _, o := range []tcpip.SettableTransportProtocolOption{&send, &receive, &sack, &tune, &recovery, &timeWait, &finWait} {
 		if err := s.SetTransportProtocolOption(tcp.ProtocolNumber, o); err != nil {
 			return failure(err)
 		}
