@@ -163,6 +163,6 @@ func (a act) guest() {
 	unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGSTOP)
 	time.Sleep(700 * time.Millisecond)
 	// A signal nobody handles, as if from outside.
-	unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGHUP)
+	unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGUSR1)
 	time.Sleep(time.Minute)
 }
