@@ -163,6 +163,6 @@ func (a act) guest() {
 	unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGSTOP)
 	time.Sleep(700 * time.Millisecond)
 	// A signal nobody handles, as if from outside.
-	unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGUSR1)
+	unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGTERM)
 	time.Sleep(time.Minute)
 }

@@ -76,7 +76,7 @@ func TestNeeded(t *testing.T) {
 	}
 	err = cmd.Wait()
 	// strace ends as its child does.
-	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signal() != syscall.SIGUSR1 {
+	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signal() != syscall.SIGTERM {
 		t.Fatalf("%v, %s", err, messages.String())
 	}
 
