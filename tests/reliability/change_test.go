@@ -17,36 +17,34 @@ func TestLink(t *testing.T) {
 		g.runOnTAP(options, static...)
 		g.mustServe(startLimit)
 		before := g.warm()
-		stop := make(chan struct{})
-		pulled := make(chan error, 1)
-		go func() {
-			for {
-				select {
-				case <-stop:
-					pulled <- nil
-					return
-				case <-time.After(100 * time.Millisecond):
-				}
-				if err := g.client.IP("link", "set", tapName, "down"); err != nil {
-					pulled <- err
-					return
-				}
-				time.Sleep(300 * time.Millisecond)
-				if err := g.client.IP("link", "set", tapName, "up"); err != nil {
-					pulled <- err
-					return
-				}
-				time.Sleep(time.Second)
-			}
-		}()
-		for range much(2, 50) {
-			g.exchange(8<<20, 10)
+		stop, pulled := make(chan struct{}), make(chan error, 1)
+		go func() { pulled <- g.pull(stop) }()
+		for range much(1, 50) {
+			g.exchange(32<<20, 10)
 		}
 		close(stop)
 		must(t, <-pulled)
 		g.mustServe(startLimit)
-		g.mustRest(before, restLimit)
+		g.mustRest(before, slackBytes)
 	})
+}
+
+// pull takes the cable out for a third of the time, and leaves it in at the end.
+func (g *guest) pull(stop <-chan struct{}) error {
+	for down := true; ; down = !down {
+		state, d := "up", 600*time.Millisecond
+		if down {
+			state, d = "down", d/2
+		}
+		if err := g.client.IP("link", "set", tapName, state); err != nil {
+			return err
+		}
+		select {
+		case <-stop:
+			return g.client.IP("link", "set", tapName, "up")
+		case <-time.After(d):
+		}
+	}
 }
 
 // TestAddress has a DHCP server give the guest another address, in another
@@ -77,7 +75,7 @@ func TestAddress(t *testing.T) {
 				t.Errorf("the guest still serves on %s", old)
 			}
 		}
-		g.mustRest(before, restLimit)
+		g.mustRest(before, slackBytes)
 	})
 }
 

@@ -13,22 +13,27 @@ import (
 	"time"
 )
 
-// TestCrowd lets thousands of clients come and go, and a thousand stay.
+// TestCrowd lets thousands of clients come and go, and a thousand stay. The
+// first crowd makes room for as many: goroutines and tables of the runtime and
+// of netstack are used again, and not given back.
 func TestCrowd(t *testing.T) {
 	underBoth(t, func(t *testing.T, options []string) {
 		g := startRelayed(t, options)
+		g.comeAndGo(2000)
+		g.stay(1000)
+		time.Sleep(2 * time.Second) // for connections that have been closed just now
 		before := g.warm()
 		t.Run("come and go", func(t *testing.T) {
 			g := *g
 			g.t = t
 			g.comeAndGo(much(10000, 200000))
-			g.mustRest(before, restLimit)
+			g.mustRest(before, slackBytes)
 		})
 		t.Run("stay", func(t *testing.T) {
 			g := *g
 			g.t = t
 			g.stay(1000)
-			g.mustRest(before, restLimit)
+			g.mustRest(before, slackBytes)
 		})
 	})
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tender/tests/rig"
 )
 
@@ -112,14 +114,19 @@ func (g *guest) run(options, network []string, files ...*os.File) {
 	})
 }
 
-// dial connects to the guest from the client's host.
+// dial connects to the guest from the client's host. While that has no route, it
+// waits: the cable is out.
 func (g *guest) dial(ctx context.Context, network, address string) (c net.Conn, err error) {
-	err = g.client.Do(func() error {
-		d := net.Dialer{Timeout: 20 * time.Second}
-		c, err = d.DialContext(ctx, network, address)
-		return err
-	})
-	return c, err
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err = g.client.Do(func() error {
+			d := net.Dialer{Timeout: 20 * time.Second}
+			c, err = d.DialContext(ctx, network, address)
+			return err
+		})
+		if !errors.Is(err, unix.ENETUNREACH) || time.Now().After(deadline) {
+			return c, err
+		}
+	}
 }
 
 // mustServe waits until a request is answered.

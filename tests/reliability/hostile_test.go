@@ -11,10 +11,6 @@ import (
 	"tender/guest/net/wire"
 )
 
-// restLimit is more than the longest time that TCP/IP remembers anything: a
-// minute, for pieces of IPv6 datagrams and for connections half open.
-const restLimit = 100 * time.Second
-
 // TestHostile lets strangers at a guest, while its client makes requests.
 // Afterwards the guest is as it was.
 func TestHostile(t *testing.T) {
@@ -32,7 +28,7 @@ func TestHostile(t *testing.T) {
 				g.mustServe(10 * time.Second)
 			})
 		}
-		g.mustRest(before, restLimit)
+		g.mustRest(before, tableBytes)
 	})
 }
 

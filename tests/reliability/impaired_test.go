@@ -24,7 +24,7 @@ func TestImpaired(t *testing.T) {
 			ipv6 bool
 		}{
 			{name: "nothing"},
-			{"loss", impairment{lose: 0.03}, false},
+			{"loss", impairment{lose: 0.02}, false},
 			{"reordering", impairment{reorder: 0.2}, false},
 			{"duplication", impairment{duplicate: 0.2}, false},
 			{"delay", impairment{delay: 10 * time.Millisecond, jitter: 5 * time.Millisecond}, false},
@@ -40,7 +40,7 @@ func TestImpaired(t *testing.T) {
 				}
 				g.relay.impair(c.impairment)
 				defer g.relay.impair(impairment{})
-				g.exchange(much(2<<20, 64<<20), much(20, 500))
+				g.exchange(much(1<<20, 64<<20), much(20, 500))
 			})
 		}
 		g.mustServe(10 * time.Second)
@@ -60,7 +60,7 @@ func TestNetem(t *testing.T) {
 		}
 		g.runOnTAP(options, static...)
 		g.mustServe(startLimit)
-		g.exchange(much(2<<20, 64<<20), much(20, 500))
+		g.exchange(much(1<<20, 64<<20), much(20, 500))
 	})
 }
 

@@ -39,7 +39,15 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// parallel is how many guests there are at a time: most tests wait.
+const parallel = "6"
+
 func run(m *testing.M) int {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", parallel)
+	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "tender-reliability-*"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -57,10 +57,11 @@ func (s *station) syn(port uint16) []byte {
 	})
 }
 
-// fragment is the first piece of a datagram whose others never come.
+// fragment is the first piece of a datagram whose others never come. Pieces of
+// IPv6 datagrams are kept for a minute, which only the long form waits for.
 func (s *station) fragment() []byte {
 	payload := s.bytes(1024)
-	if s.random.IntN(2) == 0 {
+	if *long && s.random.IntN(2) == 0 {
 		return nettest.Fragment6(s.ether, s.ip6, wire.ProtoUDP, payload, 0, true, s.random.Uint32())
 	}
 	ip := s.ip
