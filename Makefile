@@ -14,7 +14,7 @@ VERSION  ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 
 # The sources an image or the tender is made of.
-SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine guest hvt image machine netback seccomp spt toolchain) -type f)
+SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine datapath guest hvt image machine nacl netback seccomp spt toolchain) -type f)
 
 .PHONY: all demo test test-hardware test-stdlib bench soak check fuzz deps clean
 
