@@ -8,13 +8,14 @@ import (
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // TestARPAnswers asks for the firewall's address as a host does, and as hosts
 // should not.
 func TestARPAnswers(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t)
 	l.ping(l.Outside, rig.OutsideRouter)
 	l.client(l.Outside, []string{l.mac("outside").String()}, "ip", "neigh", "show", rig.OutsideRouter)
@@ -69,7 +70,7 @@ func TestARPAnswers(t *testing.T) {
 // that is not: it asks three times, then says that the host is unreachable.
 func TestARPAsks(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping", "tcpdump")
+	suite.NeedTools(t, "ping", "tcpdump")
 	l := newLab(t, "--allow=icmp,type=echo-request")
 	heard := &rig.Console{}
 	dump := l.Inside.Command(l.ctx, "tcpdump", "-l", "-n", "-t", "-i", l.InsideTAP, "arp")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // demonstration is a run of what `make demo` runs, in a process group of its
@@ -23,9 +24,9 @@ type demonstration struct {
 func startDemo(t *testing.T) *demonstration {
 	t.Helper()
 	needHost(t)
-	needTool(t, "ping", "ncat", "ss")
+	suite.NeedTools(t, "ping", "ncat", "ss")
 	d := &demonstration{
-		Cmd:  exec.Command(demo.of(t), tender.of(t), firewall.of(t)),
+		Cmd:  exec.Command(demo.Of(t), suite.Tender.Of(t), firewall.Of(t)),
 		said: &rig.Console{},
 		mark: fmt.Sprintf("TENDER_E2E=%d.%s.", os.Getpid(), t.Name()),
 	}

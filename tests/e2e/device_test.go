@@ -11,6 +11,7 @@ import (
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // inherit opens a TAP in a namespace and gives its descriptor to the tender
@@ -38,7 +39,7 @@ func (l *lab) inherit(ns *rig.Namespace, tap string) {
 // TestInherited gives the outer TAP to the tender as an open descriptor.
 func TestInherited(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	n := newNetwork(t)
 	l := prepareLab(t, n, []string{"--net:outside=@3", "--net:inside=" + n.InsideTAP}, "--allow=icmp,type=echo-request")
 	l.inherit(n.Outside, n.OutsideTAP)
@@ -99,7 +100,7 @@ func TestInheritedSocket(t *testing.T) {
 // TestTwoFirewalls runs two at once, with the same addresses in two networks.
 func TestTwoFirewalls(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ncat", "ss")
+	suite.NeedTools(t, "ncat", "ss")
 	first, second := newLab(t, "--allow=tcp,in=outside,dport=7000"), newLab(t, "--allow=tcp,in=outside,dport=7001")
 	done := make(chan bool)
 	go func() {
@@ -120,7 +121,7 @@ func TestTwoFirewalls(t *testing.T) {
 // TestDownAndUp takes a TAP down and up again while the firewall forwards.
 func TestDownAndUp(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t, "--allow=icmp,type=echo-request")
 	for range 2 {
 		l.ping(l.Outside, rig.InsideHost)

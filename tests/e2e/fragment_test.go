@@ -8,13 +8,14 @@ import (
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // TestPingFragments sends pings in fragments through the firewall, and to it,
 // where fragments are dropped.
 func TestPingFragments(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t, "--allow=icmp,type=echo-request")
 	l.ping(l.Outside, rig.InsideHost, "-s", "4000")
 	l.ping(l.Inside, rig.OutsideHost, "-s", "20000")

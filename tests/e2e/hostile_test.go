@@ -10,6 +10,7 @@ import (
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // wrong are frames with one thing wrong each, and the fate they must have.
@@ -74,7 +75,7 @@ func wrong(e nettest.Ether) []struct {
 // as what it is, and none gets through.
 func TestWrongFrames(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t, "--allow=icmp,type=echo-request", "--allow=udp,in=outside,dport=5000", "--allow=tcp,in=outside,dport=5000")
 	l.quiet()
 	l.ping(l.Outside, rig.InsideHost) // both hosts are known
@@ -120,7 +121,7 @@ func TestWrongFrames(t *testing.T) {
 // firewall forwards as before.
 func TestRandomFrames(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t, "--allow=any")
 	l.quiet()
 	l.ping(l.Outside, rig.InsideHost)

@@ -13,6 +13,7 @@ import (
 
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // lab is a network with a running firewall between its hosts.
@@ -59,8 +60,8 @@ func startLab(t testing.TB, n *rig.Network, args ...string) *lab {
 func prepareLab(t testing.TB, n *rig.Network, options []string, args ...string) *lab {
 	t.Helper()
 	l := &lab{Network: n, t: t, ctx: t.Context(), console: &rig.Console{}}
-	words := append([]string{tender.of(t)}, options...)
-	words = append(words, firewall.of(t), "--outside="+rig.OutsideRouter+"/24", "--inside="+rig.InsideRouter+"/24", "--stats=200ms")
+	words := append([]string{suite.Tender.Of(t)}, options...)
+	words = append(words, firewall.Of(t), "--outside="+rig.OutsideRouter+"/24", "--inside="+rig.InsideRouter+"/24", "--stats=200ms")
 	l.tender = n.Outside.Command(context.Background(), append(words, args...)...)
 	l.tender.Stdout, l.tender.Stderr = l.console, l.console
 	t.Cleanup(func() {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // end sends a signal and returns how the tender ended.
@@ -36,7 +37,7 @@ func (l *lab) ended(limit time.Duration) syscall.WaitStatus {
 // it, and its TAPs are free.
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	for _, c := range []struct {
 		name   string
 		signal syscall.Signal
@@ -88,7 +89,7 @@ func (l *lab) pids(n *rig.Network) []string {
 // TestRestart starts one tender after the other on the same TAPs.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	n := newNetwork(t)
 	options := []string{"--net=" + n.OutsideTAP, "--net=" + n.InsideTAP}
 	for i := range 3 {
@@ -103,7 +104,7 @@ func TestRestart(t *testing.T) {
 		}
 	}
 	// The last one still runs: one more is told who has the TAP.
-	out, err := n.Outside.Run(t.Context(), 10*time.Second, tender.of(t), "--net:outside="+n.OutsideTAP, "--net:inside=none", firewall.of(t))
+	out, err := n.Outside.Run(t.Context(), 10*time.Second, suite.Tender.Of(t), "--net:outside="+n.OutsideTAP, "--net:inside=none", firewall.Of(t))
 	if err == nil || !strings.Contains(out, n.OutsideTAP) || strings.Count(out, "\n") != 1 {
 		t.Errorf("a second tender on %s: %v, %q", n.OutsideTAP, err, out)
 	}
@@ -113,7 +114,7 @@ func TestRestart(t *testing.T) {
 // frame and byte by byte.
 func TestExitAfter(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping", "ncat", "ss")
+	suite.NeedTools(t, "ping", "ncat", "ss")
 	n := newNetwork(t)
 	// Both TAPs are where they belong before the firewall says a word.
 	if err := n.MoveInside(); err != nil {
@@ -166,7 +167,7 @@ func TestArguments(t *testing.T) {
 		{append(addresses, "--stats=10"), "with its unit"},
 		{append(addresses, "--route=0.0.0.0/0,172.16.0.1"), "in no network"},
 	} {
-		words := append([]string{tender.of(t), "--net=" + n.OutsideTAP, "--net=" + n.InsideTAP, firewall.of(t)}, c.args...)
+		words := append([]string{suite.Tender.Of(t), "--net=" + n.OutsideTAP, "--net=" + n.InsideTAP, firewall.Of(t)}, c.args...)
 		cmd := n.Outside.Command(t.Context(), words...)
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
@@ -174,7 +175,7 @@ func TestArguments(t *testing.T) {
 			t.Errorf("%q: %v, printed %q; want status 64 and one line with %q", c.args, err, out, c.says)
 		}
 	}
-	words := []string{tender.of(t), "--net=" + n.OutsideTAP, "--net=" + n.InsideTAP, firewall.of(t), "--help"}
+	words := []string{suite.Tender.Of(t), "--net=" + n.OutsideTAP, "--net=" + n.InsideTAP, firewall.Of(t), "--help"}
 	out, err := n.Outside.Run(t.Context(), 10*time.Second, words...)
 	if err != nil || !strings.Contains(out, "--allow=") {
 		t.Errorf("--help: %v, printed %q", err, out)

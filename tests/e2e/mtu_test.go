@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // withMTU is a network whose TAPs have these MTUs.
@@ -23,7 +24,7 @@ func withMTU(t testing.TB, outside, inside string) *rig.Network {
 // what would fit, and without it makes fragments.
 func TestTooBig(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := startLab(t, withMTU(t, "1500", "1400"), "--allow=icmp,type=echo-request", "--allow=udp,dport=5000")
 	l.ping(l.Outside, rig.InsideHost, "-M", "do", "-s", "1372")
 	l.client(l.Outside, []string{"From " + rig.OutsideRouter, "mtu = 1400"}, "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1373", rig.InsideHost)
@@ -46,7 +47,7 @@ func TestTooBig(t *testing.T) {
 // TestJumbo has TAPs with an MTU of 9000.
 func TestJumbo(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping", "ncat", "ss")
+	suite.NeedTools(t, "ping", "ncat", "ss")
 	l := startLab(t, withMTU(t, "9000", "9000"), "--allow=icmp,type=echo-request", "--allow=tcp,in=outside")
 	if !strings.Contains(l.console.String(), ",mtu=9000 inside=") {
 		t.Error("the firewall does not know the MTU")

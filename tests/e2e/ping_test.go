@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // TestPing sends pings through the firewall and to it, of all sizes.
 func TestPing(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t, "--allow=icmp,type=echo-request")
 	for _, p := range []struct {
 		name   string
@@ -36,7 +37,7 @@ func TestPing(t *testing.T) {
 // and to it, which is not.
 func TestPingPolicy(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t, "--echo=no", "--allow=icmp,in=inside,type=echo-request")
 	l.ping(l.Inside, rig.OutsideHost) // its answers pass
 	l.noPing(l.Outside, rig.InsideHost)
@@ -51,7 +52,7 @@ func TestPingPolicy(t *testing.T) {
 // traceroute does.
 func TestTTL(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping")
+	suite.NeedTools(t, "ping")
 	l := newLab(t, "--allow=icmp,type=echo-request", "--allow=udp,in=outside")
 	for _, p := range []struct {
 		from         *rig.Namespace

@@ -8,6 +8,7 @@ import (
 
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 	"tender/toolchain"
 )
 
@@ -20,20 +21,20 @@ func asProcess(race bool) func(string) error {
 }
 
 var (
-	process = program{path: "firewall", build: asProcess(false)}
-	raced   = program{path: "firewall-race", build: asProcess(true)}
+	process = suite.Artefact{Name: "firewall", Make: asProcess(false)}
+	raced   = suite.Artefact{Name: "firewall-race", Make: asProcess(true)}
 )
 
 // TestProcess runs the firewall as an ordinary process on the TAPs, also with
 // the race detector, as it is debugged.
 func TestProcess(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ping", "gcc")
-	for _, p := range []*program{&process, &raced} {
-		t.Run(p.path, func(t *testing.T) {
+	suite.NeedTools(t, "ping", "gcc")
+	for _, p := range []*suite.Artefact{&process, &raced} {
+		t.Run(p.Name, func(t *testing.T) {
 			n := newNetwork(t)
 			l := &lab{Network: n, t: t, ctx: t.Context(), console: &rig.Console{}}
-			l.tender = n.Outside.Command(context.Background(), p.of(t),
+			l.tender = n.Outside.Command(context.Background(), p.Of(t),
 				"--outside="+rig.OutsideRouter+"/24", "--inside="+rig.InsideRouter+"/24", "--stats=200ms", "--allow=icmp,type=echo-request")
 			l.tender.Env = append(os.Environ(), "TENDER_NET=outside="+n.OutsideTAP+",inside="+n.InsideTAP)
 			l.tender.Stdout, l.tender.Stderr = l.console, l.console

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // serve starts a TCP server on all addresses of a host, that answers each
@@ -26,7 +27,7 @@ func (l *lab) serve(ns *rig.Namespace, port string) {
 // cannot, and nothing inside may connect to the outside.
 func TestTCP(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ncat", "ss")
+	suite.NeedTools(t, "ncat", "ss")
 	l := newLab(t, "--allow=tcp,in=outside,dst="+rig.InsideHost+",dport=8080-8081")
 	for _, c := range []struct {
 		name, port string
@@ -59,7 +60,7 @@ func TestTCP(t *testing.T) {
 // the answers pass, on the same ports, and nothing else does.
 func TestDirections(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ncat", "ss")
+	suite.NeedTools(t, "ncat", "ss")
 	l := newLab(t, "--allow=any,in=inside")
 	l.serve(l.Outside, "80")
 	l.serve(l.Inside, "80")
@@ -76,7 +77,7 @@ func TestDirections(t *testing.T) {
 // TestDropRule puts a rule that drops before one that allows.
 func TestDropRule(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ncat", "ss")
+	suite.NeedTools(t, "ncat", "ss")
 	l := newLab(t, "--drop=tcp,dport=22", "--policy=accept")
 	l.serve(l.Inside, "22")
 	l.serve(l.Inside, "23")
@@ -111,7 +112,7 @@ func (l *lab) dial(ns *rig.Namespace, address string) net.Conn {
 // TestHTTP fetches a page as the example in the firewall's help promises.
 func TestHTTP(t *testing.T) {
 	t.Parallel()
-	needTool(t, "curl")
+	suite.NeedTools(t, "curl")
 	l := newLab(t, "--allow=tcp,in=outside,dst="+rig.InsideHost+",dport=80")
 	page := strings.Repeat("tender\n", 20000)
 	listener := l.listen(l.Inside, ":80")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // data is a reproducible file of random bytes.
@@ -54,7 +55,7 @@ func wait(cmd *exec.Cmd, limit time.Duration) error {
 // hosts with different MTUs.
 func TestTransfer(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ncat", "iperf3", "ss")
+	suite.NeedTools(t, "ncat", "iperf3", "ss")
 	n := newNetwork(t)
 	if err := n.Outside.IP("link", "set", n.InsideTAP, "mtu", "1400"); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // socket opens a UDP socket of this process on a host.
@@ -95,7 +96,7 @@ func TestUDPSizes(t *testing.T) {
 // TestUDPByNcat is a question and an answer by a public client.
 func TestUDPByNcat(t *testing.T) {
 	t.Parallel()
-	needTool(t, "ncat", "ss")
+	suite.NeedTools(t, "ncat", "ss")
 	l := newLab(t, "--allow=udp,in=outside,dport=5000")
 	_, err := l.Inside.Start("ncat", "-u", "-l", "-k", "-p", "5000", "-c", "read question; echo you said $question")
 	l.must(err)

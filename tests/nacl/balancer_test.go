@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tender/tests/rig/suite"
 )
 
 // balancer shares connections between three web servers.
@@ -37,7 +39,7 @@ Load_balancer web {
 `
 
 func TestBalancer(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		s := newSite(t, options, balancer, "outside", "inside")
 		s.hosts["outside"].address("10.0.0.1/24")
 		newPool(s, "10.0.0.2:80", "192.168.0.%d", 24).test()
@@ -45,7 +47,7 @@ func TestBalancer(t *testing.T) {
 }
 
 func TestBalancer6(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		s := newSite(t, options, balancer6, "outside", "inside")
 		s.hosts["outside"].address("2001:db8::1/64")
 		newPool(s, "[2001:db8::2]:80", "2001:db8:1::%d", 64).test()

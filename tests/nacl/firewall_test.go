@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"tender/guest/net/journal"
+	"tender/tests/rig/suite"
 )
 
 // TestFirewall is the routing firewall of the published texts: a default route,
 // a bastion host, services of some hosts, and a syslog server.
 func TestFirewall(t *testing.T) {
-	underBoth(t, testFirewall, "ping", "curl", "iperf3")
+	suite.UnderBoth(t, testFirewall, "ping", "curl", "iperf3")
 }
 
 func testFirewall(t *testing.T, options []string) {

@@ -1,6 +1,10 @@
 package nacl
 
-import "testing"
+import (
+	"testing"
+
+	"tender/tests/rig/suite"
+)
 
 // six forwards IPv6 alone.
 const six = `
@@ -24,7 +28,7 @@ Filter::IP6 rules {
 
 // TestIPv6 has a firewall between two networks, and one behind its gateway.
 func TestIPv6(t *testing.T) {
-	underBoth(t, testIPv6, "ping", "curl", "dig", "dnsmasq", "iperf3", "ncat", "ss")
+	suite.UnderBoth(t, testIPv6, "ping", "curl", "dig", "dnsmasq", "iperf3", "ncat", "ss")
 }
 
 func testIPv6(t *testing.T, options []string) {

@@ -11,6 +11,7 @@ import (
 
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 var (
@@ -21,7 +22,7 @@ var (
 // TestSameAsLinux gives an appliance and a Linux router the same random rules and
 // the same random packets: the same must come out.
 func TestSameAsLinux(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		var total counts
 		for i := range *sets {
 			t.Run(fmt.Sprintf("seed=%d", *seed+uint64(i)), func(t *testing.T) { testSameAsLinux(t, options, *seed+uint64(i), &total) })

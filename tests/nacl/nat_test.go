@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tender/tests/rig/suite"
 )
 
 // TestProxy is the DNAT/SNAT proxy of the published texts: without a route to
 // each other, the hosts talk to the proxy.
 func TestProxy(t *testing.T) {
-	underBoth(t, testProxy, "curl", "iperf3", "ncat", "ss")
+	suite.UnderBoth(t, testProxy, "curl", "iperf3", "ncat", "ss")
 }
 
 func testProxy(t *testing.T, options []string) {
@@ -37,7 +39,7 @@ func testProxy(t *testing.T, options []string) {
 
 // TestProxyBulk moves data through the proxy, both ways.
 func TestProxyBulk(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		s := newSite(t, options, programOf(t, "proxy.nacl"), "outside", "inside")
 		outside := s.hosts["outside"].address("10.0.0.1/24")
 		inside := s.hosts["inside"].address("192.168.0.54/24")
@@ -68,7 +70,7 @@ Filter::IP outwards {
 // TestMasquerade lets clients inside reach servers outside, which see one
 // address.
 func TestMasquerade(t *testing.T) {
-	underBoth(t, testMasquerade, "ping", "curl", "dig", "dnsmasq", "iperf3", "ncat", "ss")
+	suite.UnderBoth(t, testMasquerade, "ping", "curl", "dig", "dnsmasq", "iperf3", "ncat", "ss")
 }
 
 func testMasquerade(t *testing.T, options []string) {

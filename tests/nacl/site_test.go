@@ -11,6 +11,7 @@ import (
 
 	"tender/guest/net/wire"
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // site is a running appliance with a host at each of its devices.
@@ -36,7 +37,7 @@ func newSite(t testing.TB, options []string, program string, devices ...string) 
 	s := &site{t: t, ctx: t.Context(), hosts: map[string]*host{}, console: &rig.Console{}}
 	image := imageOf(t, program)
 	s.hub = s.namespace("hub")
-	words := append([]string{tender(t), "--mem=64"}, options...)
+	words := append([]string{suite.Tender.Of(t), "--mem=64"}, options...)
 	for _, d := range devices {
 		s.hosts[d] = &host{s.namespace(d), s, d}
 		s.must(s.hub.IP("tuntap", "add", "dev", d, "mode", "tap"))

@@ -1,6 +1,10 @@
 package nacl
 
-import "testing"
+import (
+	"testing"
+
+	"tender/tests/rig/suite"
+)
 
 // vlans routes between three VLANs, two of them on one device.
 const vlans = `
@@ -23,7 +27,7 @@ Filter::IP between {
 
 // TestVLAN has hosts that are each on one VLAN of a trunk.
 func TestVLAN(t *testing.T) {
-	underBoth(t, testVLAN, "ping", "curl", "iperf3", "ss")
+	suite.UnderBoth(t, testVLAN, "ping", "curl", "iperf3", "ss")
 }
 
 func testVLAN(t *testing.T, options []string) {

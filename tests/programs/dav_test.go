@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // dav serves a folder with a file in it, and a folder for calendars.
@@ -34,7 +35,7 @@ const (
 // TestDAV is a user with curl and cadaver.
 func TestDAV(t *testing.T) {
 	everywhere(t, func(t *testing.T, k kind) {
-		needTool(t, "curl", "cadaver")
+		suite.NeedTools(t, "curl", "cadaver")
 		h := start(t, k, dav, "80", "--files={srv}/files", "--calendars={srv}/calendars", "--login="+davLogin)
 		for _, c := range []struct {
 			name string
@@ -53,7 +54,7 @@ func TestDAV(t *testing.T) {
 // place for the properties of clients in a folder of Linux.
 func TestDAVConformance(t *testing.T) {
 	everywhere(t, func(t *testing.T, k kind) {
-		needTool(t, "litmus")
+		suite.NeedTools(t, "litmus")
 		for _, c := range []struct {
 			name, args, suites string
 			fail               []string

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tender/tests/rig/suite"
 )
 
 // nameServer serves the zones that its own tests use.
@@ -18,7 +20,7 @@ var nameServer = newAppliance("dns", func(dir string) error {
 // TestDNS is a user with dig.
 func TestDNS(t *testing.T) {
 	everywhere(t, func(t *testing.T, k kind) {
-		needTool(t, "dig")
+		suite.NeedTools(t, "dig")
 		h := start(t, k, nameServer, "53", "--zones={srv}", "--transfer="+clientIPv4)
 		for _, c := range []struct {
 			name string

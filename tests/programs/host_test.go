@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // Addresses of the client and of the program, on one network.
@@ -76,8 +77,8 @@ func (h *host) startProcess(a *appliance, args []string) {
 	must(h.t, address(h.client, "eth0", clientIPv4, clientIPv6))
 	must(h.t, address(server, "eth0", serverIPv4, serverIPv6))
 	folder := h.t.TempDir() // of its own, as it may write
-	must(h.t, os.CopyFS(folder, os.DirFS(filepath.Join(a.folder.of(h.t), "srv"))))
-	h.run(server, append([]string{a.process.of(h.t)}, replaced(args, folder)...))
+	must(h.t, os.CopyFS(folder, os.DirFS(filepath.Join(a.folder.Of(h.t), "srv"))))
+	h.run(server, append([]string{a.process.Of(h.t)}, replaced(args, folder)...))
 }
 
 // startGuest runs the image behind a TAP of the client's host.
@@ -85,11 +86,11 @@ func (h *host) startGuest(k kind, a *appliance, args []string) {
 	h.t.Helper()
 	must(h.t, h.client.IP("tuntap", "add", "dev", "tap0", "mode", "tap"))
 	must(h.t, address(h.client, "tap0", clientIPv4, clientIPv6))
-	words := []string{tender.of(h.t), "--net=tap0"}
+	words := []string{suite.Tender.Of(h.t), "--net=tap0"}
 	if k == asSPT {
 		words = append(words, "--spt")
 	}
-	words = append(words, a.image.of(h.t),
+	words = append(words, a.image.Of(h.t),
 		"--ipv4="+serverIPv4+"/24", "--ipv4-gateway="+clientIPv4,
 		"--ipv6="+serverIPv6+"/64", "--ipv6-gateway="+clientIPv6, "--")
 	h.run(h.client, append(words, replaced(args, "/srv")...))

@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"tender/tests/rig/suite"
 )
 
 // TestModules runs the tests of the appliances that are modules of their own:
@@ -21,8 +23,8 @@ func TestModules(t *testing.T) {
 			for _, args := range [][]string{{"mod", "tidy", "-diff"}, {"vet", "./..."}, {"test", "-race", "./..."}} {
 				cmd := exec.Command("go", args...)
 				cmd.Dir = dir
-				if err := combined(cmd); err != nil {
-					t.Errorf("go %v: %v", args, err)
+				if err := suite.Run(cmd); err != nil {
+					t.Error(err)
 				}
 			}
 		})

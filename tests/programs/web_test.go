@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tender/tests/rig/suite"
 )
 
 // fileBytes is the size of the file that the web server serves.
@@ -38,7 +40,7 @@ const (
 
 func startWeb(t *testing.T, k kind) *host {
 	t.Helper()
-	needTool(t, "curl", "openssl")
+	suite.NeedTools(t, "curl", "openssl")
 	h := start(t, k, web, "80", "--root={srv}", "--pprof", "--host=web.test")
 	h.awaitPort("443")
 	return h
@@ -130,7 +132,7 @@ func webTLS(h *host) {
 
 // webFiles reads the file whole, in pieces, and as one that has it already.
 func webFiles(h *host) {
-	want, err := os.ReadFile(filepath.Join(web.folder.of(h.t), "srv", "file.bin"))
+	want, err := os.ReadFile(filepath.Join(web.folder.Of(h.t), "srv", "file.bin"))
 	must(h.t, err)
 	h.mustPrint([]string{"the front page"}, "curl", "-sS", "--fail", plainURL)
 	h.mustPrint([]string{"404"}, "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", plainURL+"/nothing")
@@ -253,7 +255,7 @@ func webMetrics(h *host) {
 
 // webProfiles reads profiles with the tool that people use.
 func webProfiles(h *host) {
-	needTool(h.t, "go")
+	suite.NeedTools(h.t, "go")
 	for profile, text := range map[string]string{"heap": "inuse_space", "goroutine": "net/http", "profile?seconds=1": "cpu"} {
 		file := filepath.Join(h.t.TempDir(), "profile")
 		h.output("curl", "-sS", "--fail", "-o", file, plainURL+"/debug/pprof/"+profile)

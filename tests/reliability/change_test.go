@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tender/tests/rig/suite"
 )
 
 // TestLink pulls the cable during transfers, and puts it back.
 func TestLink(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		g := newGuest(t)
 		g.runOnTAP(options, static...)
 		g.mustServe(startLimit)
@@ -50,8 +52,8 @@ func (g *guest) pull(stop <-chan struct{}) error {
 // TestAddress has a DHCP server give the guest another address, in another
 // network, while it serves. The guest asks for more time each few seconds.
 func TestAddress(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
-		needTool(t, "dnsmasq")
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
+		suite.NeedTools(t, "dnsmasq")
 		g := newGuest(t)
 		server := g.serveDHCP("10.9.0")
 		g.runOnTAP(options, "--dhcp")

@@ -11,13 +11,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tender/tests/rig/suite"
 )
 
 // TestCrowd lets thousands of clients come and go, and a thousand stay. The
 // first crowd makes room for as many: goroutines and tables of the runtime and
 // of netstack are used again, and not given back.
 func TestCrowd(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		g := startRelayed(t, options)
 		g.comeAndGo(2000)
 		g.stay(1000)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tender/tests/rig"
+	"tender/tests/rig/suite"
 )
 
 // Addresses of the client and of the guest.
@@ -96,10 +97,8 @@ func newGuest(t testing.TB) *guest {
 // run starts the tender.
 func (g *guest) run(options, network []string, files ...*os.File) {
 	g.t.Helper()
-	p, err := programs()
-	must(g.t, err)
-	words := append([]string{p.tender, "--mem=128"}, options...)
-	words = append(append(append(words, p.image), network...), "--", "--pprof")
+	words := append([]string{suite.Tender.Of(g.t), "--mem=128"}, options...)
+	words = append(append(append(words, web.Of(g.t)), network...), "--", "--pprof")
 	g.tender = g.client.Command(context.Background(), words...)
 	g.tender.Stdout, g.tender.Stderr, g.tender.ExtraFiles = g.console, g.console, files
 	must(g.t, g.tender.Start())

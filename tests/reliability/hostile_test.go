@@ -9,12 +9,13 @@ import (
 
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
+	"tender/tests/rig/suite"
 )
 
 // TestHostile lets strangers at a guest, while its client makes requests.
 // Afterwards the guest is as it was.
 func TestHostile(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		g := startRelayed(t, options)
 		before := g.warm()
 		for _, c := range []struct {

@@ -11,12 +11,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tender/tests/rig/suite"
 )
 
 // TestImpaired transfers files both ways and has requests answered over bad
 // lines.
 func TestImpaired(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		g := startRelayed(t, options)
 		for _, c := range []struct {
 			name string
@@ -50,8 +52,8 @@ func TestImpaired(t *testing.T) {
 // TestNetem does the same with the kernel's own impairments, on the client's end
 // of the TAP.
 func TestNetem(t *testing.T) {
-	underBoth(t, func(t *testing.T, options []string) {
-		needTool(t, "tc")
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
+		suite.NeedTools(t, "tc")
 		g := newGuest(t)
 		out, err := g.client.Run(t.Context(), 10*time.Second, "tc", "qdisc", "add", "dev", tapName, "root", "netem",
 			"loss", "2%", "duplicate", "2%", "delay", "5ms", "2ms", "reorder", "10%")

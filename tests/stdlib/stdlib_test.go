@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"tender/hvt"
+	shared "tender/tests/rig/suite"
 )
 
 // slice is the packages that go test tries, by target: what programs lean on
@@ -24,20 +24,11 @@ var slice = map[string][]string{
 	"spt": {"bytes", "errors", "fmt", "sort", "sync/atomic"},
 }
 
-// command builds tender as users have it.
-func command(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "tender")
-	cmd := exec.Command("go", "build", "-tags=netgo,osusergo", "-ldflags=-linkmode=external -extldflags=-static", "-o", path, "tender/cmd/tender")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
-
 func TestSlice(t *testing.T) {
-	tender := command(t)
+	tender := filepath.Join(t.TempDir(), "tender")
+	if err := shared.Command("tender/cmd/tender")(tender); err != nil {
+		t.Fatal(err)
+	}
 	for _, target := range []string{"hvt", "spt"} {
 		t.Run(target, func(t *testing.T) {
 			if target == "hvt" {
