@@ -98,6 +98,7 @@ func (e *Engine) assign(n *iface, p *packet.Packet, match flow.Match, b *balance
 		return DropBalancerWaits
 	}
 	if !b.HasRoom(e.sessions(b)) {
+		e.complete(p) // nothing of p is left to do while it waits
 		if b.Hold(p.Tuple, p.Frame, e.nowNanos) {
 			return held
 		}

@@ -15,6 +15,19 @@ type Port interface {
 	WriteFrame(frame []byte) error
 }
 
+// OffloadPort is a Port that takes frames with something left to do.
+type OffloadPort interface {
+	Port
+	// WriteOffload is WriteFrame for a frame with something left to do. The
+	// slice frame has all headers; Offload.Rest is that of InputOffload,
+	// untouched. A large frame has no more headers and data in each segment than
+	// the interface's MTU.
+	WriteOffload(frame []byte, o packet.Offload) error
+	// Offloads says whether the port can have them now: a missing checksum,
+	// and the cutting of TCP over IPv4 and IPv6, all or none.
+	Offloads() bool
+}
+
 // Interface is one Ethernet interface, or a VLAN on one.
 type Interface struct {
 	// Name is for messages and counters.

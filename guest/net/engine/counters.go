@@ -8,6 +8,9 @@ import "tender/guest/net/flow"
 //	TxFrames = TxForwarded + TxFragments + TxARP + TxICMP + TxOwn
 //
 // and over all interfaces the sum of Fates[Forwarded] is that of TxForwarded.
+//
+// A frame that is to be cut into segments counts as these, with the bytes that
+// they have on the wire, whoever cuts it.
 type Counters struct {
 	RxFrames, RxBytes uint64
 	// Fates are those of the frames that came in here.

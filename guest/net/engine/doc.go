@@ -14,6 +14,17 @@
 // for a neighbour) or makes (ICMP, ARP, fragments, frames with an 802.1Q tag)
 // is in memory of its own.
 //
+// # Offloads
+//
+// InputOffload takes frames of which something is left to do: a TCP or UDP checksum,
+// and the cutting of a large TCP segment into those that are sent. Such a frame
+// meets chains and connection tracking once, as what it is, and goes on
+// as one to an OffloadPort that can have it. To any other port, and before it waits for
+// a neighbour, it becomes the frames that it stands for. What else was left to do,
+// checksums inside tunnels for instance, is done on the way in. MTUs are compared
+// with the segments, and an ICMP error quotes the first of them. A Service gets a
+// large segment whole, with its checksum.
+//
 // # The way of a datagram
 //
 // Ethernet, tag and IP header checks; addresses that cannot be, and sources

@@ -30,9 +30,10 @@ type Engine struct {
 	// they are here so that handing them to a chain needs no allocation.
 	packet, own packet.Packet
 	// piece is for a fragment, message for ICMP errors and ARP, tagged for a
-	// frame with its VLAN.
-	piece, message, tagged []byte
-	ipID                   uint16
+	// frame with its VLAN, large for a frame that came in pieces, or for a
+	// segment of one.
+	piece, message, tagged, large []byte
+	ipID                          uint16
 }
 
 // iface is an interface at work; its number is its place in Engine.ifaces.
@@ -43,9 +44,14 @@ type iface struct {
 	neighbours *neighbour.Cache
 	counters   Counters
 	linkLocal  wire.Addr
+	// offloads is Port if it can have them, or nil.
+	offloads OffloadPort
 	// vlans are the interfaces on this one; nil if there are none.
 	vlans *[wire.MaxVLAN + 1]*iface
 }
+
+// largest is the length of a frame with the longest datagram.
+const largest = wire.EthernetLen + wire.IPv6Len + 0xffff
 
 // New makes an engine, and all the memory it will ever use.
 func New(c Config) (*Engine, error) {
@@ -73,15 +79,16 @@ func New(c Config) (*Engine, error) {
 		longest = max(longest, wire.EthernetLen+n.MTU)
 	}
 	e.piece, e.message = make([]byte, longest), make([]byte, maxMessage)
+	e.large, e.tagged = make([]byte, largest), make([]byte, 0, largest+wire.TagLen)
 	for i := range e.ifaces {
 		n := &e.ifaces[i]
 		*n = iface{Interface: c.Interfaces[i], engine: e, number: i, linkLocal: wire.LinkLocal(c.Interfaces[i].MAC)}
+		n.offloads, _ = n.Port.(OffloadPort)
 		n.neighbours, err = neighbour.New(neighbour.Config{Neighbours: c.Neighbours, Waiting: n.Waiting, FrameBytes: longest}, n)
 		if err != nil {
 			return nil, fmt.Errorf("engine: interface %s: %w", n.Name, err)
 		}
 	}
-	e.tagged = make([]byte, 0, longest+wire.TagLen)
 	for i := range e.ifaces {
 		if n := &e.ifaces[i]; n.VLAN != 0 {
 			parent := &e.ifaces[n.Parent]
@@ -103,7 +110,13 @@ func (e *Engine) Input(iface int, frame []byte, nowNanos int64) {
 	size := uint64(len(frame))
 	fate := DropVLAN
 	n, frame, ok := n.untag(frame)
-	if ok {
+	switch {
+	case !ok:
+	case len(frame) < wire.EthernetLen:
+		fate = DropFrameShort
+	case len(frame) > wire.EthernetLen+n.MTU:
+		fate = DropFrameLong
+	default:
 		fate = e.ethernet(n, frame)
 	}
 	n.counters.RxFrames++
@@ -138,6 +151,17 @@ func (n *iface) settle(f Fate) {
 		return
 	}
 	n.counters.Fates[f]++
+}
+
+// settleAll is settle for several frames with one fate.
+func (n *iface) settleAll(f Fate, frames uint64) {
+	switch f {
+	case settled:
+	case held:
+		n.counters.Held += frames
+	default:
+		n.counters.Fates[f] += frames
+	}
 }
 
 // Tick does what is due by now. It should be called when Deadline has come,

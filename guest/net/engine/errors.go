@@ -61,13 +61,15 @@ func tooBig(mtu int) problem {
 
 // sendError tells the sender of a datagram that came in on n, and whose
 // addresses were checked, why it is not forwarded. It is sent back the way it
-// came, about the datagram as it was before translation.
+// came, about the datagram as it was before translation, or about the first of
+// the segments that it stands for. p is not to be sent after that.
 func (e *Engine) sendError(n *iface, p *packet.Packet, why problem) {
 	if p.Fragment == packet.LaterFragment || !mayAnswerByError(p) || !e.errors.allow(e.nowNanos) {
 		return
 	}
 	p.SetSrc(p.Original.Src, p.Original.SrcPort)
 	p.SetDst(p.Original.Dst, p.Original.DstPort)
+	e.completeFirst(p)
 	mac := wire.Ethernet(p.Frame).Src()
 	if p.IP6 != nil {
 		e.sendError6(n, p, why, mac)

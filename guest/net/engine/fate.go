@@ -26,6 +26,8 @@ const (
 	DropFrameLong
 	// DropFrameSource has an Ethernet source that no station has, or ours.
 	DropFrameSource
+	// DropOffload came with something left to do that makes no sense.
+	DropOffload
 	// DropNotForUs has the Ethernet destination of somebody else.
 	DropNotForUs
 	// DropVLAN is tagged for a VLAN that is no interface.
@@ -104,6 +106,8 @@ const (
 
 	// held is not a fate yet.
 	held
+	// settled stands for the fates of segments, which are counted already.
+	settled
 )
 
 // FirstDrop is the first fate that means a frame was dropped.
@@ -113,7 +117,7 @@ var fateNames = [Fates]string{
 	Forwarded: "forwarded", Fragmented: "fragmented", ARP: "arp", Discovery: "discovery",
 	Echo: "echo", Delivered: "delivered",
 	DropFrameShort: "frame_short", DropFrameLong: "frame_long", DropFrameSource: "frame_source",
-	DropNotForUs: "not_for_us", DropVLAN: "vlan", DropEtherType: "ether_type",
+	DropOffload: "offload", DropNotForUs: "not_for_us", DropVLAN: "vlan", DropEtherType: "ether_type",
 	DropARPMalformed: "arp_malformed", DropARPSpoofed: "arp_spoofed",
 	DropNeighbourMalformed: "neighbour_malformed", DropNeighbourSpoofed: "neighbour_spoofed",
 	DropIPHeader: "ip_header", DropIPLength: "ip_length", DropIPChecksum: "ip_checksum", DropIPOptions: "ip_options",

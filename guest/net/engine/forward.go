@@ -78,7 +78,7 @@ func (e *Engine) checkHop(n *iface, p *packet.Packet, out *iface) Fate {
 		return DropTTL
 	}
 	// Options would have to be told apart in fragments; nobody needs it.
-	if len(p.IP) > out.MTU && (p.IP.DontFragment() || p.IP.HeaderLen() > wire.IPv4MinLen) {
+	if p.Longest() > out.MTU && (p.IP.DontFragment() || p.IP.HeaderLen() > wire.IPv4MinLen) {
 		e.sendError(n, p, tooBig(out.MTU))
 		return DropTooBig
 	}
@@ -93,7 +93,7 @@ func (e *Engine) checkHop6(n *iface, p *packet.Packet, out *iface) Fate {
 		}
 		return DropTTL
 	}
-	if len(p.IP6) > out.MTU {
+	if p.Longest() > out.MTU {
 		e.sendError(n, p, tooBig(out.MTU))
 		return DropTooBig
 	}
@@ -105,6 +105,9 @@ func (e *Engine) checkHop6(n *iface, p *packet.Packet, out *iface) Fate {
 func (e *Engine) send(tag int, p *packet.Packet, out *iface, hop wire.Addr) Fate {
 	if hop.IsZero() {
 		hop = p.Tuple.Dst
+	}
+	if p.Offload.ChecksumStart != 0 {
+		return e.sendOffload(tag, p, out, hop)
 	}
 	mac, ok := out.neighbours.Lookup(hop)
 	if ok {

@@ -6,14 +6,9 @@ import (
 	"tender/guest/net/wire"
 )
 
-// ethernet checks the frame and hands it to its protocol.
+// ethernet checks the header of a frame that has one, and is not too long, and
+// hands it to its protocol.
 func (e *Engine) ethernet(n *iface, frame []byte) Fate {
-	if len(frame) < wire.EthernetLen {
-		return DropFrameShort
-	}
-	if len(frame) > wire.EthernetLen+n.MTU {
-		return DropFrameLong
-	}
 	eth := wire.Ethernet(frame)
 	if src := eth.Src(); !src.IsStation() || src == n.MAC {
 		return DropFrameSource
@@ -38,7 +33,7 @@ func (e *Engine) ethernet(n *iface, frame []byte) Fate {
 // ipv4 checks a datagram. group says that the frame was to a group of
 // stations.
 func (e *Engine) ipv4(n *iface, frame []byte, group bool) Fate {
-	ip, err := wire.ParseIPv4(frame[wire.EthernetLen:])
+	ip, err := wire.ParseIPv4Part(frame[wire.EthernetLen:], e.packet.RestBytes())
 	switch err {
 	case nil:
 	case wire.ErrIPHeader:

@@ -8,7 +8,7 @@ import (
 
 // ipv6 is ipv4 for IPv6.
 func (e *Engine) ipv6(n *iface, frame []byte, group bool) Fate {
-	ip, err := wire.ParseIPv6(frame[wire.EthernetLen:])
+	ip, err := wire.ParseIPv6Part(frame[wire.EthernetLen:], e.packet.RestBytes())
 	switch err {
 	case nil:
 	case wire.ErrIPLength:

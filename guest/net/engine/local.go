@@ -33,6 +33,9 @@ func (e *Engine) local(n *iface, p *packet.Packet, match flow.Match) Fate {
 			return Delivered
 		}
 	}
+	if len(e.config.Services) > 0 {
+		e.complete(p)
+	}
 	for _, s := range e.config.Services {
 		if s.Deliver(p, e.nowNanos) {
 			if !e.flows.Commit(p, match, 0, e.nowNanos) {
@@ -177,7 +180,8 @@ func (n *iface) bootstrap(ip wire.IPv4) bool {
 		return false
 	}
 	data = data[:d.Length()]
-	if d.Checksum() != 0 && wire.Sum(data, wire.PseudoSum(ip.Src(), ip.Dst(), wire.ProtoUDP, len(data))) != 0xffff {
+	missing := n.engine.packet.Offload.ChecksumStart != 0
+	if !missing && d.Checksum() != 0 && wire.Sum(data, wire.PseudoSum(ip.Src(), ip.Dst(), wire.ProtoUDP, len(data))) != 0xffff {
 		return false
 	}
 	n.Bootstrap(data[wire.UDPLen:], n.engine.nowNanos)

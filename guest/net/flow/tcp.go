@@ -53,7 +53,7 @@ func segmentOf(p *packet.Packet) segment {
 		seq: t.Seq(), ack: t.Ack(), window: uint32(t.Window()), flags: t.Flags(),
 		partial: p.Fragment != packet.Whole,
 	}
-	s.end = s.seq + uint32(len(t)-t.HeaderLen())
+	s.end = s.seq + uint32(len(t)-t.HeaderLen()+p.RestBytes())
 	if s.flags&wire.TCPSyn != 0 {
 		s.end++
 		s.scale, s.scales = t.WindowScale()

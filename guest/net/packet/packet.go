@@ -12,8 +12,12 @@ const None = -1
 // memory and are valid only while the frame is being handled; whoever keeps
 // anything copies it.
 type Packet struct {
-	// Frame is from the Ethernet header to the end of the datagram.
+	// Frame is from the Ethernet header to the end of the datagram, or to the
+	// beginning of Offload.Rest.
 	Frame []byte
+	// Offload is what is left to do for the datagram. It is not Parse that sets
+	// it.
+	Offload Offload
 	// One of IP and IP6 is the datagram, the other nil.
 	IP  wire.IPv4
 	IP6 wire.IPv6
@@ -50,6 +54,7 @@ type Packet struct {
 	// datagram in an ICMP error.
 	transport []byte
 	quoted    headers
+	restBytes int
 }
 
 // Fragment is the position of a fragment in its datagram.

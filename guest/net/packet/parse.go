@@ -19,8 +19,8 @@ var (
 // What it guarantees about an accepted datagram: the transport header of TCP,
 // UDP and ICMP is complete unless it is a LaterFragment; TCP flags make sense;
 // the checksum is right where a wrong one could mislead the engine itself (ICMP,
-// and TCP segments with SYN, FIN or RST). Other checksums are left to the
-// receiver, as on any router.
+// and TCP segments with SYN, FIN or RST) and not missing. Other checksums are left
+// to the receiver, as on any router.
 func (p *Packet) Parse(frame []byte, ip wire.IPv4) error {
 	p.reset(frame)
 	p.IP = ip
@@ -127,7 +127,7 @@ func (p *Packet) parseTCP(payload []byte) error {
 	case control == 0 && s.Flags()&wire.TCPAck == 0, control == wire.TCPFin && s.Flags()&wire.TCPAck == 0:
 		return ErrTransport
 	}
-	if control != 0 && p.Fragment == Whole && wire.Sum(payload, p.pseudo(len(payload))) != 0xffff {
+	if control != 0 && p.Fragment == Whole && p.Offload.ChecksumStart == 0 && wire.Sum(payload, p.pseudo(len(payload))) != 0xffff {
 		return ErrTransportChecksum
 	}
 	p.TCP = s

@@ -13,6 +13,9 @@ type headers struct {
 	ip        wire.IPv4
 	ip6       wire.IPv6
 	transport []byte
+	// partial says that there is the sum of the pseudo header in the place of
+	// the transport checksum.
+	partial bool
 }
 
 // SetSrc rewrites source address and port, in the tuple too, and mends the
@@ -22,7 +25,7 @@ func (p *Packet) SetSrc(addr wire.Addr, port uint16) {
 	if p.Tuple.Src == addr && p.Tuple.SrcPort == port || addr.Is4() != (p.IP != nil) {
 		return
 	}
-	h := headers{p.IP, p.IP6, p.transport}
+	h := headers{p.IP, p.IP6, p.transport, p.Offload.ChecksumStart != 0}
 	h.setSrc(&p.Tuple, addr, port)
 }
 
@@ -31,7 +34,7 @@ func (p *Packet) SetDst(addr wire.Addr, port uint16) {
 	if p.Tuple.Dst == addr && p.Tuple.DstPort == port || addr.Is4() != (p.IP != nil) {
 		return
 	}
-	h := headers{p.IP, p.IP6, p.transport}
+	h := headers{p.IP, p.IP6, p.transport, p.Offload.ChecksumStart != 0}
 	h.setDst(&p.Tuple, addr, port)
 }
 
@@ -99,6 +102,10 @@ func (h *headers) checksumAt(t *Tuple, address bool) int {
 func (h *headers) mendAddr(t *Tuple, old, new wire.Addr) {
 	if at := h.checksumAt(t, true); at >= 0 {
 		check := binary.BigEndian.Uint16(h.transport[at:])
+		if h.partial {
+			binary.BigEndian.PutUint16(h.transport[at:], ^wire.UpdateAddr(^check, old, new))
+			return
+		}
 		h.setChecksum(t, at, check, wire.UpdateAddr(check, old, new))
 	}
 }
@@ -112,6 +119,9 @@ func (h *headers) setPort(t *Tuple, place int, old, new uint16) {
 		return
 	}
 	binary.BigEndian.PutUint16(h.transport[place:], new)
+	if h.partial {
+		return // the pseudo header has no ports
+	}
 	if at := h.checksumAt(t, false); at >= 0 {
 		check := binary.BigEndian.Uint16(h.transport[at:])
 		h.setChecksum(t, at, check, wire.Update(check, old, new))

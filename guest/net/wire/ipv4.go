@@ -22,12 +22,17 @@ var (
 )
 
 // IPv4 is a datagram whose header was validated by ParseIPv4: the header is
-// complete and the slice ends where the datagram does.
+// complete and the slice ends where the datagram does. After ParseIPv4Part it
+// may end before.
 type IPv4 []byte
 
 // ParseIPv4 validates the header at the start of b (RFC 1812 §5.2.2) and
 // returns the datagram without what follows it, such as Ethernet padding.
-func ParseIPv4(b []byte) (IPv4, error) {
+func ParseIPv4(b []byte) (IPv4, error) { return ParseIPv4Part(b, 0) }
+
+// ParseIPv4Part is ParseIPv4 if b is followed by so many bytes elsewhere. If the
+// datagram ends there, all of b is returned.
+func ParseIPv4Part(b []byte, rest int) (IPv4, error) {
 	if len(b) < IPv4MinLen || b[0]>>4 != 4 {
 		return nil, ErrIPHeader
 	}
@@ -36,13 +41,13 @@ func ParseIPv4(b []byte) (IPv4, error) {
 		return nil, ErrIPHeader
 	}
 	total := int(be16(b[2:4]))
-	if header > total || total > len(b) {
+	if header > total || total > len(b)+rest || header > len(b) {
 		return nil, ErrIPLength
 	}
 	if Sum(b[:header], 0) != 0xffff {
 		return nil, ErrIPChecksum
 	}
-	return IPv4(b[:total]), nil
+	return IPv4(b[:min(total, len(b))]), nil
 }
 
 func (p IPv4) HeaderLen() int   { return int(p[0]&15) * 4 }
@@ -126,6 +131,15 @@ func (p IPv4) SetHeader(f IPv4Fields) {
 	setBE32(p[12:16], uint32(f.Src))
 	setBE32(p[16:20], uint32(f.Dst))
 	setBE16(p[10:12], Checksum(p[:IPv4MinLen]))
+}
+
+// SetSegment gives a datagram another total length and number, and mends the
+// checksum.
+func (p IPv4) SetSegment(totalLen int, id uint16) {
+	old := be32(p[2:6])
+	new := uint32(totalLen)<<16 | uint32(id)
+	setBE32(p[2:6], new)
+	setBE16(p[10:12], Update32(p.Checksum(), old, new))
 }
 
 // SetFragment turns the header into that of a fragment: its offset in bytes

@@ -14,20 +14,23 @@ const (
 )
 
 // IPv6 is a datagram whose fixed header was validated by ParseIPv6; the slice
-// ends where the datagram does.
+// ends where the datagram does. After ParseIPv6Part it may end before.
 type IPv6 []byte
 
 // ParseIPv6 validates the fixed header at the start of b and returns the
 // datagram without what follows it. Jumbograms are refused.
-func ParseIPv6(b []byte) (IPv6, error) {
+func ParseIPv6(b []byte) (IPv6, error) { return ParseIPv6Part(b, 0) }
+
+// ParseIPv6Part is ParseIPv4Part for IPv6.
+func ParseIPv6Part(b []byte, rest int) (IPv6, error) {
 	if len(b) < IPv6Len || b[0]>>4 != 6 {
 		return nil, ErrIPHeader
 	}
 	total := IPv6Len + int(be16(b[4:6]))
-	if total > len(b) {
+	if total > len(b)+rest {
 		return nil, ErrIPLength
 	}
-	return IPv6(b[:total]), nil
+	return IPv6(b[:min(total, len(b))]), nil
 }
 
 func (p IPv6) TrafficClass() uint8 { return p[0]<<4 | p[1]>>4 }
@@ -50,6 +53,9 @@ func (p IPv6) SetHopLimit(n uint8) { p[7] = n }
 
 // DecrementHopLimit takes one off. Precondition: HopLimit > 0.
 func (p IPv6) DecrementHopLimit() { p[7]-- }
+
+// SetPayloadLen writes the length of what follows the fixed header.
+func (p IPv6) SetPayloadLen(n int) { setBE16(p[4:6], uint16(n)) }
 
 // SetHeader writes a fixed header; payload is the length of what follows it.
 func (p IPv6) SetHeader(trafficClass, next, hopLimit uint8, payload int, src, dst Addr) {

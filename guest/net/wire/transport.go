@@ -14,6 +14,8 @@ const (
 	TCPPsh
 	TCPAck
 	TCPUrg
+	TCPEce
+	TCPCwr
 )
 
 // TCP is a segment whose header, options included, is complete.
@@ -110,5 +112,16 @@ func (s TCP) SetHeader(f TCPFields, pseudo uint16) {
 	s[12], s[13] = TCPMinLen/4<<4, f.Flags
 	setBE16(s[14:16], f.Window)
 	setBE32(s[16:20], 0)
+	setBE16(s[16:18], ^Sum(s, pseudo))
+}
+
+// SetSegment makes a part of a segment out of it: its number and flags are
+// others, and its checksum, in whose place the sum of the pseudo header of the
+// whole is, of whole bytes, is computed.
+func (s TCP) SetSegment(seq uint32, flags uint8, whole int) {
+	setBE32(s[4:8], seq)
+	s[13] = flags
+	pseudo := ^Update(^s.Checksum(), uint16(whole), uint16(len(s)))
+	setBE16(s[16:18], 0)
 	setBE16(s[16:18], ^Sum(s, pseudo))
 }
