@@ -56,18 +56,22 @@ const naclName = "nacl.txt"
 func naclFolder(o *toolchain.Options, std stdio) (done func(), err error) {
 	folder := cmp.Or(o.Package, ".")
 	path := filepath.Join(folder, naclName)
-	if _, err := os.Stat(path); err != nil {
+	if info, err := os.Stat(path); err != nil || info.IsDir() {
 		return func() {}, nil
 	}
-	if files, _ := filepath.Glob(filepath.Join(folder, "*.go")); len(files) > 0 {
-		return nil, fmt.Errorf("%s has two programs, %s and %s: move one of them elsewhere, or say tender nacl build %s", folder, naclName, filepath.Base(files[0]), path)
+	other, err := goProgram(folder)
+	if err != nil {
+		return nil, err
+	}
+	if other != "" {
+		return nil, fmt.Errorf("%s has two programs, %s and %s: move one of them elsewhere, or say tender nacl build %s", folder, naclName, other, path)
 	}
 	if o.Output == "" {
 		whole, err := filepath.Abs(folder)
 		if err != nil {
 			return nil, fmt.Errorf("cannot name the image: %w", err)
 		}
-		o.Output = imageName(filepath.Base(whole), o.Target)
+		o.Output = outputName(filepath.Base(whole), o)
 	}
 	manifest := filepath.Join(folder, "manifest.json")
 	if _, err := os.Stat(manifest); err == nil && o.Manifest == "" {
@@ -76,8 +80,26 @@ func naclFolder(o *toolchain.Options, std stdio) (done func(), err error) {
 	return naclPackage(path, "", o, std)
 }
 
-func imageName(program string, t abi.Target) string {
-	return program + "." + image.TargetName(cmp.Or(t, abi.TargetHVT))
+// goProgram is a Go file in the folder that is no test, or "".
+func goProgram(folder string) (string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return "", fmt.Errorf("cannot see whether there is a program in Go: %w", err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// outputName is the default name of what a program becomes.
+func outputName(program string, o *toolchain.Options) string {
+	if o.Process {
+		return program
+	}
+	return program + "." + image.TargetName(cmp.Or(o.Target, abi.TargetHVT))
 }
 
 // naclPackage makes the package that is to be built of a program in NaCl, and a
@@ -89,7 +111,7 @@ func naclPackage(path, source string, o *toolchain.Options, std stdio) (done fun
 	}
 	if o.Output == "" {
 		base := filepath.Base(p.Source.Name)
-		o.Output = imageName(strings.TrimSuffix(base, filepath.Ext(base)), o.Target)
+		o.Output = outputName(strings.TrimSuffix(base, filepath.Ext(base)), o)
 	}
 	files, err := naclFiles(p, o)
 	if err != nil {

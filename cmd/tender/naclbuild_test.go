@@ -47,6 +47,37 @@ func TestBuildFindsNacl(t *testing.T) {
 	}
 }
 
+// The program's name has no suffix where it is one of Linux. Tests in Go may
+// stand beside nacl.txt, and a folder of that name is none.
+func TestBuildNaclFolders(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const goProgram = "package main\n\nfunc main() {}\n"
+	for path, text := range map[string]string{
+		"linux/nacl.txt": naclProgram, "tested/nacl.txt": naclProgram, "tested/a_test.go": goProgram,
+		"go/nacl.txt/text": naclProgram, "go/main.go": goProgram, "go/go.mod": "module program\n\ngo 1.26\n",
+	} {
+		check(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		check(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	for _, c := range []struct {
+		args []string
+		dir  string
+		want string
+	}{
+		{[]string{"build", "tested"}, ".", "tested.hvt"},
+		{[]string{"build", "--target=linux"}, "linux", "linux"},
+		{[]string{"build"}, "../go", "program.hvt"},
+	} {
+		t.Chdir(c.dir)
+		if got := command(c.args...); got.status != 0 || !strings.HasPrefix(got.out, c.want+" ") {
+			t.Errorf("%q: %+v", c.args, got)
+		}
+		if info, err := os.Stat(c.want); err != nil || info.IsDir() {
+			t.Errorf("%q: %v", c.args, err)
+		}
+	}
+}
+
 // Whatever is wrong, nothing is written.
 func TestNaclBuildRefuses(t *testing.T) {
 	manifest := `{"type": "solo5.manifest", "version": 1, "devices": [{"name": "disk", "type": "BLOCK_BASIC"}, {"name": "wan", "type": "NET_BASIC"}]}`

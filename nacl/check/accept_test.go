@@ -55,6 +55,7 @@ func TestAccepted(t *testing.T) {
 			"Filter::IP a { f }\nFilter::IP6 b { f }",
 		"Iface eth0 dhcp\neth0.index: 0 eth0.input: [f, n]\nFilter::IP f { accept }\nNat::UDP n { if (udp.dport == dns) { dnat(10.0.0.1) } }",
 		"chain: [f, g]\nIface a { index: 0, INPUT: chain }\nFilter::IP f { accept }\nFilter::IP6 g { Filter::ICMP6 { if (icmp6.type in [echo-request, packet-too-big]) { accept } } drop }",
+		"Iface a { index: 0, dns: 10.0.0.53 }\nFilter::UDP f { if (ip.daddr == a.dns and udp.dport == dns) { accept } }",
 		"Iface a { index: \"02:00:00:00:00:01\", masquerade: true, send_queue_limit: 10, buffer_limit: 20 }",
 		"Gateway g [ { net: 10.0.0.0, netmask: 255.0.0.0, iface: a } ]\nIface a { index: 0, address6: 2001:db8::1/64, gateway6: fe80::1 }\ng.forward: f\nFilter::IP f { drop }\n" +
 			"g.r6: { net6: 2001:db8:1::/48, IFACE: a, nexthop6: fe80::2, cost: 5 }\ng.host: { host6: ::1, iface: a }",

@@ -84,7 +84,7 @@ func (m *members) addresses(i *program.Iface) {
 		m.netmask("netmask")
 	}
 	i.Gateway, _ = m.addr4("gateway")
-	i.DNS, _ = m.addr4("dns")
+	m.addr4("dns") // rules may read it; nothing else asks for names
 	i.Addr6, _ = m.prefix6("address6")
 	i.Gateway6, _ = m.addr6("gateway6")
 	if m.has("prefix6") && !m.has("address6") {

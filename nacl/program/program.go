@@ -48,10 +48,9 @@ type Iface struct {
 	VLAN   int
 	Config Config
 	// Addr and Addr6 are the interface's addresses with the length of their
-	// networks, not valid if there are none; so are gateways and DNS.
+	// networks, not valid if there are none; so are gateways.
 	Addr, Addr6       netip.Prefix
 	Gateway, Gateway6 netip.Addr
-	DNS               netip.Addr
 	Masquerade        bool
 	// SendQueueLimit and BufferLimit are numbers of packets, 0 for the default.
 	SendQueueLimit, BufferLimit int
