@@ -15,6 +15,12 @@ var colours = map[string]string{
 	"linux-legacy": "#d55e00", "linux-nft": "#e69f00", "linux-nftset-ct": "#009e73",
 }
 
+// colour of a system; one that is placed or bare has that of its kind.
+func colour(system string) string {
+	system, _, _ = strings.Cut(system, ":")
+	return colours[strings.TrimSuffix(system, "-bare")]
+}
+
 // Sizes of the chart in pixels.
 const (
 	chartWidth, chartHeight = 760, 420
@@ -65,16 +71,16 @@ func (r report) chart() string {
 		var path []string
 		for _, f := range points {
 			path = append(path, fmt.Sprintf("%.1f,%.1f", x(f.Rules), y(f.Median)))
-			fmt.Fprintf(&s, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, x(f.Rules), y(f.Median), colours[k.system])
+			fmt.Fprintf(&s, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, x(f.Rules), y(f.Median), colour(k.system))
 		}
 		dash := ""
 		if k.cores == 2 && strings.HasPrefix(k.system, "linux") {
 			dash = ` stroke-dasharray="5 3"`
 		}
-		fmt.Fprintf(&s, `<polyline fill="none" stroke="%s"%s points="%s"/>`+"\n", colours[k.system], dash, strings.Join(path, " "))
+		fmt.Fprintf(&s, `<polyline fill="none" stroke="%s"%s points="%s"/>`+"\n", colour(k.system), dash, strings.Join(path, " "))
 		at := chartTop + 16*i
 		fmt.Fprintf(&s, `<line x1="%d" x2="%d" y1="%d" y2="%d" stroke="%s"%s/><text x="%d" y="%d">%s/%d %s</text>`+"\n",
-			chartWidth-chartRight+10, chartWidth-chartRight+35, at, at, colours[k.system], dash, chartWidth-chartRight+40, at+4, k.system, k.cores, k.kind)
+			chartWidth-chartRight+10, chartWidth-chartRight+35, at, at, colour(k.system), dash, chartWidth-chartRight+40, at+4, k.system, k.cores, k.kind)
 	}
 	s.WriteString("</svg>\n")
 	return s.String()

@@ -31,20 +31,33 @@ type options struct {
 	out     string
 	rounds  int
 	seconds float64
-	rules   []int
-	kinds   []string
-	systems []string
+	// lossSeconds is the length of the measurement of losses.
+	lossSeconds float64
+	rules       []int
+	kinds       []string
+	systems     []string
+	figures     []string // names of groups
+	placement   bool
+	breakdown   bool
 }
 
 func main() {
-	o := options{}
-	var rules, kinds, systems string
+	if role := os.Getenv(roleVariable); role != "" {
+		fail(play(role, os.Args[1:]))
+		return
+	}
+	o := &options{}
+	var rules, kinds, systems, figures string
 	flag.StringVar(&o.out, "out", "build", "folder for bench-firewall.json and .svg")
 	flag.IntVar(&o.rounds, "rounds", 3, "measurements of each figure")
 	flag.Float64Var(&o.seconds, "seconds", 1, "length of a measurement of throughput")
 	flag.StringVar(&rules, "rules", "0,100,1000,5000", "numbers of rules")
 	flag.StringVar(&kinds, "kinds", "saddr,dport", "what rules look at")
 	flag.StringVar(&systems, "systems", "", "systems to measure, with their CPUs as in linux-none/2 (default: all)")
+	flag.StringVar(&figures, "figures", groupNames(), "what to measure; calls and loss are of tenders only")
+	flag.Float64Var(&o.lossSeconds, "loss-seconds", 5, "length of the measurement of losses at 80 % of the peak")
+	flag.BoolVar(&o.placement, "placement", false, "measure tenders also with all threads on one CPU (:cpu1), and with the guest on the load's CPU (:split)")
+	flag.BoolVar(&o.breakdown, "breakdown", false, "measure nothing, but tell where the time goes that a packet takes")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: benchfirewall [flags] TENDER")
 		flag.PrintDefaults()
@@ -56,18 +69,32 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := o.parse(flag.Arg(0), rules, kinds, systems)
+	err := o.parse(flag.Arg(0), rules, kinds, systems, figures)
 	if err == nil {
 		err = run(ctx, o)
 	}
 	rig.Abandon() // namespaces of measurements that failed
+	fail(err)
+}
+
+// fail ends the program if there is an error.
+func fail(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchfirewall:", err)
 		os.Exit(1)
 	}
 }
 
-func (o *options) parse(tender, rules, kinds, systems string) (err error) {
+// groupNames are all that -figures knows.
+func groupNames() string {
+	var names []string
+	for _, g := range groups {
+		names = append(names, g.name)
+	}
+	return strings.Join(names, ",")
+}
+
+func (o *options) parse(tender, rules, kinds, systems, figures string) (err error) {
 	if o.tender, err = filepath.Abs(tender); err != nil {
 		return err
 	}
@@ -84,13 +111,22 @@ func (o *options) parse(tender, rules, kinds, systems string) (err error) {
 			return fmt.Errorf("-kinds: %q is neither saddr nor dport", k)
 		}
 	}
+	o.figures = strings.Split(figures, ",")
+	for _, f := range o.figures {
+		if !slices.Contains(strings.Split(groupNames(), ","), f) {
+			return fmt.Errorf("-figures: %q is none of %s", f, groupNames())
+		}
+	}
+	if !(o.rounds > 0 && o.seconds > 0 && o.lossSeconds > 0) {
+		return fmt.Errorf("-rounds, -seconds and -loss-seconds: give numbers above 0")
+	}
 	if systems != "" {
 		o.systems = strings.Split(systems, ",")
 	}
 	return nil
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o *options) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("network namespaces and TAPs need root")
 	}
@@ -103,17 +139,12 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	started := time.Now()
-	for round := range o.rounds {
-		for i, c := range plan {
-			if err := c.measure(ctx, o.seconds); err != nil {
-				return fmt.Errorf("%s: %w", c, err)
-			}
-			progress("round %d of %d, %d of %d, %s: %.0f kpps, %.2f Gbit/s, %.0f µs", round+1, o.rounds, i+1, len(plan), c,
-				last(c.figures[udp]), last(c.figures[tcp]), last(c.figures[rr]))
-		}
+	if o.breakdown {
+		return plan.breakdown(ctx)
 	}
-	progress("%d measurements in %v", o.rounds*len(plan), time.Since(started).Round(time.Second))
+	if err := plan.measure(ctx); err != nil {
+		return err
+	}
 	report := newReport(plan)
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
@@ -128,11 +159,32 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-func last(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
+// measure measures all candidates in turn, round by round.
+func (p *plan) measure(ctx context.Context) error {
+	started := time.Now()
+	for round := range p.options.rounds {
+		for i, c := range p.candidates {
+			if err := c.measure(ctx, p.options); err != nil {
+				return fmt.Errorf("%s: %w", c, err)
+			}
+			progress("round %d of %d, %d of %d, %s: %s", round+1, p.options.rounds, i+1, len(p.candidates), c, c.latest())
+		}
 	}
-	return values[len(values)-1]
+	progress("%d measurements in %v", p.options.rounds*len(p.candidates), time.Since(started).Round(time.Second))
+	return nil
+}
+
+// latest is what was measured last, for a person who waits.
+func (c *candidate) latest() string {
+	var parts []string
+	for _, g := range groups {
+		for _, metric := range g.metrics {
+			if runs := c.figures[metric]; len(runs) > 0 {
+				parts = append(parts, fmt.Sprintf("%s %.4g", metric, runs[len(runs)-1]))
+			}
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // progress tells a waiting person what is going on.

@@ -2,15 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"net"
-	"runtime"
-	"strconv"
+	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tender/tests/rig"
 )
@@ -22,8 +16,38 @@ const (
 	iperfPort = 5201
 )
 
+// Metrics, as they are called in the JSON file. Latency and throughput of TCP
+// are across CPUs where they do not say otherwise.
+const (
+	udp       = "udp60_kpps"
+	tcp       = "tcp_gbps"
+	tcpOneCPU = "tcp_gbps_one_cpu"
+	rr        = "rr_p50_us"
+	rr99      = "rr_p99_us"
+	rrOneCPU  = "rr_p50_us_one_cpu"
+	calls     = "syscalls_per_packet"
+	exits     = "exits_per_packet"
+	peak      = "peak_kpps"
+	lost      = "loss80_frames"
+	lostOf    = "loss80_sent_frames"
+)
+
+// groups are the metrics that are measured together, by the name that -figures
+// gives them, in the order of a measurement.
+var groups = []struct {
+	name    string
+	metrics []string
+	of      func(ctx context.Context, c *candidate, p *path, o *options) error
+}{
+	{"rr", []string{rr, rr99, rrOneCPU}, measureRequests},
+	{"tcp", []string{tcp, tcpOneCPU}, measureBulk},
+	{"udp", []string{udp}, measureFlood},
+	{"calls", []string{calls, exits}, measureCosts},
+	{"loss", []string{peak, lost, lostOf}, measureLoss},
+}
+
 // measure builds the system and takes one value of each metric.
-func (c *candidate) measure(ctx context.Context, seconds float64) (err error) {
+func (c *candidate) measure(ctx context.Context, o *options) (err error) {
 	p, err := c.build()
 	if err != nil {
 		return err
@@ -36,22 +60,20 @@ func (c *candidate) measure(ctx context.Context, seconds float64) (err error) {
 	if err := p.awake(ctx); err != nil {
 		return err
 	}
-	p50, err := p.requests(ctx)
-	if err != nil {
-		return err
+	for _, g := range groups {
+		if !slices.Contains(o.figures, g.name) {
+			continue
+		}
+		if err := g.of(ctx, c, p, o); err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
+		}
 	}
-	gbps, err := p.bulk(ctx, seconds)
-	if err != nil {
-		return err
-	}
-	kpps, err := p.flood(seconds)
-	if err != nil {
-		return err
-	}
-	c.figures[udp] = append(c.figures[udp], kpps)
-	c.figures[tcp] = append(c.figures[tcp], gbps)
-	c.figures[rr] = append(c.figures[rr], p50)
-	return nil
+	return ctx.Err()
+}
+
+// add adds a value of a metric.
+func (c *candidate) add(metric string, value float64) {
+	c.figures[metric] = append(c.figures[metric], value)
 }
 
 // awake waits until the hosts reach each other.
@@ -66,205 +88,91 @@ func (p *path) awake(ctx context.Context) error {
 	return fmt.Errorf("the hosts do not reach each other: %s", out)
 }
 
-// requests is the median round trip of UDP requests, one at a time, in µs.
-func (p *path) requests(ctx context.Context) (float64, error) {
-	var server, client net.Conn
-	err := p.inside.Do(func() (err error) {
-		c, err := net.ListenUDP("udp4", &net.UDPAddr{Port: echoPort})
-		server = c
-		return err
-	})
+func measureRequests(ctx context.Context, c *candidate, p *path, o *options) error {
+	r, err := p.requests(ctx, across, o.seconds)
 	if err != nil {
-		return 0, err
-	}
-	defer server.Close()
-	go func() {
-		buf := make([]byte, 100)
-		for {
-			n, peer, err := server.(*net.UDPConn).ReadFromUDPAddrPort(buf)
-			if err != nil {
-				return
-			}
-			server.(*net.UDPConn).WriteToUDPAddrPort(buf[:n], peer)
-		}
-	}()
-	err = p.outside.Do(func() (err error) {
-		client, err = net.Dial("udp4", net.JoinHostPort(rig.InsideHost, strconv.Itoa(echoPort)))
 		return err
-	})
-	if err != nil {
-		return 0, err
 	}
-	defer client.Close()
-	const count = 1000
-	var micros []float64
-	request, reply := make([]byte, 18), make([]byte, 18)
-	for range count {
-		start := time.Now()
-		if _, err := client.Write(request); err != nil {
-			return 0, err
-		}
-		if err := client.SetReadDeadline(start.Add(200 * time.Millisecond)); err != nil {
-			return 0, err
-		}
-		if _, err := client.Read(reply); err == nil {
-			micros = append(micros, float64(time.Since(start).Nanoseconds())/1000)
-		}
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
+	c.add(rr, r.P50)
+	c.add(rr99, r.P99)
+	if r, err = p.requests(ctx, oneCPU, o.seconds); err != nil {
+		return err
 	}
-	if len(micros) < count*9/10 {
-		return 0, fmt.Errorf("%d answers to %d requests", len(micros), count)
-	}
-	return median(micros), nil
+	c.add(rrOneCPU, r.P50)
+	return nil
 }
 
-// bulk is the throughput of one TCP connection in Gbit/s.
-func (p *path) bulk(ctx context.Context, seconds float64) (float64, error) {
-	if _, err := p.inside.Start("iperf3", "-s", "-p", strconv.Itoa(iperfPort)); err != nil {
-		return 0, err
+func measureBulk(ctx context.Context, c *candidate, p *path, o *options) error {
+	gbps, err := p.bulk(ctx, across, o.seconds)
+	if err != nil {
+		return err
 	}
-	if err := p.inside.AwaitPort(ctx, "tcp", strconv.Itoa(iperfPort)); err != nil {
-		return 0, err
+	c.add(tcp, gbps)
+	if gbps, err = p.bulk(ctx, oneCPU, o.seconds); err != nil {
+		return err
 	}
-	out, err := p.outside.Run(ctx, 30*time.Second, "iperf3", "-J", "-c", rig.InsideHost, "-p", strconv.Itoa(iperfPort), "-t", fmt.Sprint(max(1, int(seconds))))
-	var report struct {
-		End struct {
-			Received struct {
-				BitsPerSecond float64 `json:"bits_per_second"`
-			} `json:"sum_received"`
-		}
-	}
-	if jsonErr := json.Unmarshal([]byte(out), &report); err != nil || jsonErr != nil {
-		return 0, fmt.Errorf("iperf3: %v, %v: %s", err, jsonErr, out)
-	}
-	return report.End.Received.BitsPerSecond / 1e9, nil
+	c.add(tcpOneCPU, gbps)
+	return nil
 }
 
-// flows is the number of UDP flows of a flood.
-const flows = 64
+func measureFlood(_ context.Context, c *candidate, p *path, o *options) error {
+	return p.flooded(func(f *flood) error {
+		kpps, err := f.most(o.seconds)
+		c.add(udp, kpps)
+		return err
+	})
+}
 
-// flood sends frames of 60 bytes as fast as they are taken, and counts those
-// that reach the other host, in thousands per second.
-func (p *path) flood(seconds float64) (float64, error) {
-	// They end at the host's door: what a receiver would make of them is not measured.
-	drop := fmt.Sprintf("table netdev flood { chain in { type filter hook ingress device \"%s\" priority 0; udp dport %d drop; }; }", p.insideDevice, floodPort)
-	if out, err := p.inside.Run(context.Background(), 5*time.Second, "nft", drop); err != nil {
-		return 0, fmt.Errorf("nft: %w: %s", err, out)
+// measureCosts is for systems with a tender.
+func measureCosts(_ context.Context, c *candidate, p *path, o *options) error {
+	if p.tender == 0 {
+		return nil
 	}
-	frames, err := p.frames()
-	if err != nil {
-		return 0, err
-	}
-	socket := -1
-	err = p.outside.Do(func() error {
-		link, err := net.InterfaceByName(p.outsideDevice)
+	return p.flooded(func(f *flood) error {
+		per, err := f.costs(o.seconds)
 		if err != nil {
 			return err
 		}
-		if socket, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
-			return err
+		c.add(calls, per.systemCalls)
+		if !p.spt {
+			c.add(exits, per.exits)
 		}
-		if err := unix.SetsockoptInt(socket, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1); err != nil {
-			return err
-		}
-		return unix.Bind(socket, &unix.SockaddrLinklayer{Ifindex: link.Index})
+		return nil
 	})
-	if err != nil {
-		return 0, fmt.Errorf("the load's socket: %w", err)
-	}
-	defer unix.Close(socket)
-	send := func(length time.Duration) error {
-		ended := make(chan error, 1)
-		go func() {
-			// The thread must live on: processes that it started end with it.
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			back, err := pinSelf()
-			if err != nil {
-				ended <- err
-				return
-			}
-			defer back()
-			for end := time.Now().Add(length); time.Now().Before(end); {
-				if err := sendBatch(socket, frames); err != nil {
-					ended <- err
-					return
-				}
-			}
-			ended <- nil
-		}()
-		return <-ended
-	}
-	if err := send(100 * time.Millisecond); err != nil { // to warm up
-		return 0, err
-	}
-	before, err := p.inside.Link(p.insideDevice)
-	if err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	if err := send(time.Duration(seconds * float64(time.Second))); err != nil {
-		return 0, err
-	}
-	took := time.Since(start)
-	after, err := p.inside.Link(p.insideDevice)
-	if err != nil {
-		return 0, err
-	}
-	return float64(after.RxFrames-before.RxFrames) / took.Seconds() / 1000, nil
 }
 
-// frames are one of each flow.
-func (p *path) frames() ([][]byte, error) {
-	var own, router net.HardwareAddr
-	err := p.outside.Do(func() error {
-		link, err := net.InterfaceByName(p.outsideDevice)
-		if err == nil {
-			own = link.HardwareAddr
+// measureLoss is for systems with a tender, and the fewest rules: it takes long.
+func measureLoss(_ context.Context, c *candidate, p *path, o *options) error {
+	if p.tender == 0 || c.rules > slices.Min(o.rules) {
+		return nil
+	}
+	return p.flooded(func(f *flood) error {
+		most, err := f.most(peakSeconds)
+		if err != nil {
+			return err
 		}
+		l, err := f.loss(most*aboveMost, o.lossSeconds)
+		if err != nil {
+			return err
+		}
+		c.add(peak, l.peakKpps)
+		if l.sent == 0 {
+			progress("%s: frames are lost at any rate, so losses at %.0f %% of the peak are not measured", c, lossShare*100)
+			return nil
+		}
+		progress("%s: at %.0f %% of the peak, %d of %d frames were lost; for %d there was no room in the first queue", c, lossShare*100, l.lost, l.sent, l.refused)
+		c.add(lost, float64(l.lost))
+		c.add(lostOf, float64(l.sent))
+		return nil
+	})
+}
+
+// flooded calls work with a flood that is ready.
+func (p *path) flooded(work func(*flood) error) error {
+	f, err := newFlood(p)
+	if err != nil {
 		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	out, err := p.outside.Run(context.Background(), 5*time.Second, "ip", "-j", "neigh", "show", rig.OutsideRouter)
-	var neighbours []struct{ LLAddr string }
-	if err != nil || json.Unmarshal([]byte(out), &neighbours) != nil || len(neighbours) == 0 {
-		return nil, fmt.Errorf("the router's address is not known: %v: %s", err, out)
-	}
-	if router, err = net.ParseMAC(neighbours[0].LLAddr); err != nil {
-		return nil, err
-	}
-	var frames [][]byte
-	for i := range flows {
-		frames = append(frames, frame(router, own, uint16(20000+i)))
-	}
-	return frames, nil
-}
-
-// frame is a UDP datagram in 60 bytes, without a UDP checksum.
-func frame(to, from net.HardwareAddr, port uint16) []byte {
-	f := make([]byte, 60)
-	copy(f, to)
-	copy(f[6:], from)
-	f[12], f[13] = 0x08, 0
-	ip := f[14:]
-	ip[0], ip[8], ip[9] = 0x45, 64, unix.IPPROTO_UDP
-	binary.BigEndian.PutUint16(ip[2:], 60-14)
-	copy(ip[12:], net.ParseIP(rig.OutsideHost).To4())
-	copy(ip[16:], net.ParseIP(rig.InsideHost).To4())
-	sum := uint32(0)
-	for i := 0; i < 20; i += 2 {
-		sum += uint32(binary.BigEndian.Uint16(ip[i:]))
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	binary.BigEndian.PutUint16(ip[10:], ^uint16(sum))
-	binary.BigEndian.PutUint16(ip[20:], port)
-	binary.BigEndian.PutUint16(ip[22:], floodPort)
-	binary.BigEndian.PutUint16(ip[24:], 60-14-20)
-	return f
+	defer f.close()
+	return work(f)
 }

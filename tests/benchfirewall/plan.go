@@ -10,19 +10,14 @@ import (
 	"tender/tests/rig"
 )
 
-// Metrics, as they are called in the JSON file.
-const (
-	udp = "udp60_kpps"
-	tcp = "tcp_gbps"
-	rr  = "rr_p50_us"
-)
-
 // candidate is a system with some rules, and what was measured of it.
 type candidate struct {
 	system string
 	cores  int
 	rules  int
 	kind   string
+	// image is the unikernel's; nil for Linux.
+	image *image
 	// build makes it, between hosts that are ready.
 	build   func() (*path, error)
 	figures map[string][]float64
@@ -35,9 +30,13 @@ func (c *candidate) String() string {
 // path is two hosts with a system between them.
 type path struct {
 	outside, inside *rig.Namespace
-	// device is the interface of both hosts' sides.
+	// Devices are the interfaces of both hosts.
 	outsideDevice, insideDevice string
 	close                       func() error
+	// tender is its process, and ioThread the thread of it that moves frames; both
+	// are 0 for Linux.
+	tender, ioThread int
+	spt              bool
 }
 
 // linuxSystems are Linux as a router: how it gets n rules of a kind.
@@ -51,61 +50,111 @@ var linuxSystems = []struct {
 	{"linux-nftset-ct", nftSet},
 }
 
-// newPlan lists what is measured, in the order of a round. Images are built now.
-func newPlan(o options, dir string) (plan []*candidate, err error) {
-	wanted := func(system string, cores int) bool {
-		return len(o.systems) == 0 || slices.Contains(o.systems, system) || slices.Contains(o.systems, fmt.Sprintf("%s/%d", system, cores))
+// plan is what is measured, in the order of a round.
+type plan struct {
+	options    *options
+	dir        string // scratch folder
+	candidates []*candidate
+}
+
+// newPlan lists what the options ask for. Images are built now.
+func newPlan(o *options, dir string) (*plan, error) {
+	p := &plan{options: o, dir: dir}
+	if err := p.addBare(); err != nil {
+		return nil, err
 	}
 	for _, n := range o.rules {
 		for _, kind := range o.kinds {
 			if n == 0 && kind != o.kinds[0] {
 				continue // no rules are of no kind
 			}
-			image := ""
-			for _, system := range []string{"tender-hvt", "tender-spt"} {
-				if !wanted(system, 2) {
-					continue
-				}
-				if image == "" {
-					if image, err = buildImage(o.tender, dir, kind, n); err != nil {
-						return nil, err
-					}
-				}
-				plan = append(plan, &candidate{system: system, cores: 2, rules: n, kind: kind,
-					build: func() (*path, error) { return newUnikernel(o.tender, system, image) }})
+			if err := p.addTenders("", n, kind, naclRules(kind, n)); err != nil {
+				return nil, err
 			}
-			for _, s := range linuxSystems {
-				for _, cores := range []int{1, 2} {
-					if s.filter == nil && n > 0 || !wanted(s.name, cores) {
-						continue
-					}
-					if s.name == "linux-legacy" {
-						if _, err := exec.LookPath("iptables-legacy-restore"); err != nil {
-							continue
-						}
-					}
-					plan = append(plan, &candidate{system: s.name, cores: cores, rules: n, kind: kind,
-						build: func() (*path, error) { return newLinux(s.filter, kind, n, cores) }})
-				}
-			}
+			p.addLinux(n, kind)
 		}
 	}
-	for _, c := range plan {
-		c.figures = map[string][]float64{}
+	if len(p.candidates) == 0 {
+		return nil, fmt.Errorf("-systems %v: there is none of them", o.systems)
 	}
-	return plan, nil
+	return p, nil
 }
 
-// buildImage makes the NaCl firewall with the rules.
-func buildImage(tender, dir, kind string, n int) (string, error) {
-	source := filepath.Join(dir, fmt.Sprintf("%s%d.nacl", kind, n))
-	if err := os.WriteFile(source, []byte(naclRules(kind, n)), 0o644); err != nil {
-		return "", err
+// add adds a candidate.
+func (p *plan) add(c *candidate) {
+	c.figures = map[string][]float64{}
+	p.candidates = append(p.candidates, c)
+}
+
+// wants says whether a system, with so many CPUs, is to be measured.
+func (p *plan) wants(system string, cores int) bool {
+	wanted := p.options.systems
+	return len(wanted) == 0 || slices.Contains(wanted, system) || slices.Contains(wanted, fmt.Sprintf("%s/%d", system, cores))
+}
+
+// addBare adds what compares with Linux without netfilter: programs that only
+// forward.
+func (p *plan) addBare() error {
+	if !slices.Contains(p.options.rules, 0) {
+		return nil
 	}
-	image := filepath.Join(dir, fmt.Sprintf("%s%d.hvt", kind, n))
-	progress("building %s", filepath.Base(image))
-	if out, err := exec.Command(tender, "nacl", "build", "-o", image, source).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("tender nacl build: %w\n%s", err, out)
+	return p.addTenders("-bare", 0, p.options.kinds[0], naclForward())
+}
+
+// addTenders adds a NaCl program under each tender.
+func (p *plan) addTenders(variant string, rules int, kind, source string) (err error) {
+	var im *image
+	for _, tender := range []string{"tender-hvt", "tender-spt"} {
+		for i, w := range placements {
+			system := tender + variant
+			if !p.wants(system, 2) || i > 0 && !p.options.placement {
+				continue
+			}
+			if im == nil {
+				if im, err = p.buildImage(fmt.Sprintf("%s%d%s", kind, rules, variant), source); err != nil {
+					return err
+				}
+			}
+			p.add(&candidate{system: system + w.suffix, cores: 2, rules: rules, kind: kind, image: im,
+				build: func() (*path, error) {
+					return newUnikernel(p.options.tender, tender == "tender-spt", im.path, w)
+				}})
+		}
 	}
-	return image, nil
+	return nil
+}
+
+// addLinux adds Linux as a router, on one CPU and on two.
+func (p *plan) addLinux(rules int, kind string) {
+	for _, s := range linuxSystems {
+		for _, cores := range []int{1, 2} {
+			if s.filter == nil && rules > 0 || !p.wants(s.name, cores) {
+				continue
+			}
+			if s.name == "linux-legacy" {
+				if _, err := exec.LookPath("iptables-legacy-restore"); err != nil {
+					continue
+				}
+			}
+			p.add(&candidate{system: s.name, cores: cores, rules: rules, kind: kind,
+				build: func() (*path, error) { return newLinux(s.filter, kind, rules, cores) }})
+		}
+	}
+}
+
+// image is a unikernel, and the same program with its symbols.
+type image struct{ path, symbols string }
+
+// buildImage makes a NaCl program an image.
+func (p *plan) buildImage(name, nacl string) (*image, error) {
+	source := filepath.Join(p.dir, name+".nacl")
+	if err := os.WriteFile(source, []byte(nacl), 0o644); err != nil {
+		return nil, err
+	}
+	im := &image{filepath.Join(p.dir, name+".hvt"), filepath.Join(p.dir, name+".debug")}
+	progress("building %s", filepath.Base(im.path))
+	if out, err := exec.Command(p.options.tender, "nacl", "build", "-o", im.path, "--debug", im.symbols, source).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("tender nacl build: %w\n%s", err, out)
+	}
+	return im, nil
 }

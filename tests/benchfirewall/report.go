@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -21,10 +22,14 @@ type record struct {
 
 type report []record
 
-func newReport(plan []*candidate) (r report) {
-	for _, metric := range []string{udp, tcp, rr} {
-		for _, c := range plan {
-			r = append(r, record{c.system, c.cores, c.rules, c.kind, metric, median(c.figures[metric]), c.figures[metric]})
+func newReport(p *plan) (r report) {
+	for _, g := range groups {
+		for _, metric := range g.metrics {
+			for _, c := range p.candidates {
+				if runs := c.figures[metric]; len(runs) > 0 {
+					r = append(r, record{c.system, c.cores, c.rules, c.kind, metric, median(runs), runs})
+				}
+			}
 		}
 	}
 	return r
@@ -48,11 +53,21 @@ func (r report) find(system string, cores, rules int, metric string) float64 {
 	return 0
 }
 
+// metrics are those that were measured.
+func (r report) metrics() (names []string) {
+	for _, f := range r {
+		if !slices.Contains(names, f.Metric) {
+			names = append(names, f.Metric)
+		}
+	}
+	return names
+}
+
 // table compares all with what Linux does without rules, and with an nft set and
 // connection tracking.
 func (r report) table() string {
 	var s strings.Builder
-	for _, metric := range []string{udp, tcp, rr} {
+	for _, metric := range r.metrics() {
 		none, set := r.find("linux-none", 1, 0, metric), r.find("linux-nftset-ct", 1, 0, metric)
 		fmt.Fprintf(&s, "\n%s\n", metric)
 		w := tabwriter.NewWriter(&s, 0, 0, 2, ' ', 0)

@@ -17,18 +17,26 @@ func address(i int) string { return fmt.Sprintf("172.16.%d.%d", i/250, i%250+1) 
 // are below 10000.
 func port(i int) int { return 10000 + i }
 
-// naclRules is the firewall of the measurement in NaCl.
-func naclRules(kind string, n int) string {
-	var s strings.Builder
-	fmt.Fprintf(&s, `Iface outside { address: %s, netmask: 255.255.255.0, index: 0 }
+// naclNetwork is the part of a NaCl program without rules. forward is the
+// gateway's attribute of that name, or "".
+func naclNetwork(forward string) string {
+	return fmt.Sprintf(`Iface outside { address: %s, netmask: 255.255.255.0, index: 0 }
 Iface inside { address: %s, netmask: 255.255.255.0, index: 1 }
-Gateway gw {
-  forward: rules,
+Gateway gw {%s
   outer: { net: 10.0.0.0, netmask: 255.255.255.0, iface: outside },
   inner: { net: 192.168.0.0, netmask: 255.255.255.0, iface: inside }
 }
-Filter::IP rules {
-`, rig.OutsideRouter, rig.InsideRouter)
+`, rig.OutsideRouter, rig.InsideRouter, forward)
+}
+
+// naclForward is a router in NaCl, without a filter.
+func naclForward() string { return naclNetwork("") }
+
+// naclRules is the firewall of the measurement in NaCl.
+func naclRules(kind string, n int) string {
+	var s strings.Builder
+	s.WriteString(naclNetwork("\n  forward: rules,"))
+	s.WriteString("Filter::IP rules {\n")
 	for i := range n {
 		if kind == "saddr" {
 			fmt.Fprintf(&s, "  if (ip.saddr == %s) { drop }\n", address(i))

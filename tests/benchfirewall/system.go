@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,15 +22,15 @@ const (
 	routerCPU = 1
 )
 
-// newUnikernel is a path through the firewall. The tender and its guest run
-// where the scheduler puts them.
-func newUnikernel(tender, system, image string) (*path, error) {
+// newUnikernel is a path through an image. The tender's threads and its guest
+// run where w says.
+func newUnikernel(tender string, spt bool, image string, w placement) (_ *path, err error) {
 	n, err := rig.NewNetwork()
 	if err != nil {
 		return nil, err
 	}
-	words := []string{tender}
-	if system == "tender-spt" {
+	words := []string{tender, "--cpu", strconv.Itoa(routerCPU)}
+	if spt {
 		words = append(words, "--spt")
 	}
 	words = append(words, "--net:outside="+n.OutsideTAP, "--net:inside="+n.InsideTAP, image)
@@ -39,7 +40,12 @@ func newUnikernel(tender, system, image string) (*path, error) {
 	if err := n.StartTender(cmd); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w\n%s", err, console.Tail()), n.Close())
 	}
-	return &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close}, nil
+	p := &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close,
+		tender: cmd.Process.Pid, spt: spt}
+	if err := p.settle(w); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, console.Tail()), n.Close())
+	}
+	return p, nil
 }
 
 // newLinux is a path through Linux as a router. On one core the router works
