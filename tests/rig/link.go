@@ -10,7 +10,7 @@ import (
 // Link is what the host counts on an interface. Of a TAP, Tx are the frames
 // that the process behind it has taken and Rx those it has given.
 type Link struct {
-	RxFrames, RxBytes, TxFrames, TxBytes, TxDropped int
+	RxFrames, RxBytes, RxDropped, TxFrames, TxBytes, TxDropped int
 	Carrier                                         bool
 }
 
@@ -29,7 +29,10 @@ func (n *Namespace) Link(name string) (l Link, err error) {
 		return l, fmt.Errorf("ip link show %s printed %q: %v", name, out, err)
 	}
 	s := links[0].Stats64
-	l = Link{RxFrames: s.Rx.Packets, RxBytes: s.Rx.Bytes, TxFrames: s.Tx.Packets, TxBytes: s.Tx.Bytes, TxDropped: s.Tx.Dropped}
+	l = Link{
+		RxFrames: s.Rx.Packets, RxBytes: s.Rx.Bytes, RxDropped: s.Rx.Dropped,
+		TxFrames: s.Tx.Packets, TxBytes: s.Tx.Bytes, TxDropped: s.Tx.Dropped,
+	}
 	for _, flag := range links[0].Flags {
 		l.Carrier = l.Carrier || flag == "LOWER_UP"
 	}
