@@ -51,6 +51,10 @@ type recorder struct {
 	broken bool
 	// unchecked says that wrong transport checksums come in and go out.
 	unchecked bool
+	// offloads says that it takes frames with something left to do. They are
+	// kept as the frames that they stand for, and counted in large.
+	offloads bool
+	large    int
 }
 
 func (r *recorder) WriteFrame(frame []byte) error {
@@ -66,6 +70,34 @@ func (r *recorder) WriteFrame(frame []byte) error {
 	}
 	r.frames = append(r.frames, bytes.Clone(frame))
 	return nil
+}
+
+func (r *recorder) Offloads() bool { return r.offloads }
+
+func (r *recorder) WriteOffload(frame []byte, o packet.Offload) error {
+	if r.broken {
+		return errors.New("unplugged")
+	}
+	whole := join(frame, o.Rest)
+	check := nettest.CheckHeaders(whole)
+	if !r.unchecked {
+		check = nettest.CheckPartial(whole, o.ChecksumStart, o.ChecksumOffset)
+	}
+	if check != nil || !r.offloads {
+		r.t.Errorf("frame % x, %d bytes in all, %+v: %v", frame[:min(len(frame), 100)], len(whole), o, check)
+	}
+	frames := nettest.Cut(whole, o.Segment)
+	if o.Segment > 0 && len(frames) < 2 {
+		r.t.Errorf("one segment of %d bytes is to be cut into segments of %d", len(whole), o.Segment)
+	}
+	r.frames = append(r.frames, frames...)
+	r.large++
+	return nil
+}
+
+// join is a frame in pieces as one.
+func join(frame []byte, rest [][]byte) []byte {
+	return bytes.Join(append([][]byte{frame}, rest...), nil)
 }
 
 // rig is an engine with two ports.

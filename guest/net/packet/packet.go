@@ -15,9 +15,6 @@ type Packet struct {
 	// Frame is from the Ethernet header to the end of the datagram, or to the
 	// beginning of Offload.Rest.
 	Frame []byte
-	// Offload is what is left to do for the datagram. It is not Parse that sets
-	// it.
-	Offload Offload
 	// One of IP and IP6 is the datagram, the other nil.
 	IP  wire.IPv4
 	IP6 wire.IPv6
@@ -54,6 +51,10 @@ type Packet struct {
 	// datagram in an ICMP error.
 	transport []byte
 	quoted    headers
+
+	// Offload is what is left to do for the datagram. It is not Parse that sets
+	// it.
+	Offload   Offload
 	restBytes int
 }
 
