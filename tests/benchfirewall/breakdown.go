@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,18 +51,11 @@ func (p *plan) breakdown(ctx context.Context) error {
 
 // times measures a candidate: first without perf, which costs time itself.
 func (c *candidate) times(ctx context.Context, plan *plan) (t *times, err error) {
-	p, err := c.build()
+	p, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if closeErr := p.close(); err == nil {
-			err = closeErr
-		}
-	}()
-	if err := p.awake(ctx); err != nil {
-		return nil, err
-	}
+	defer func() { err = errors.Join(err, p.alive(), p.close()) }()
 	t = &times{nanos: map[string]float64{}, parts: map[string][]share{}, calls: map[string]float64{}}
 	return t, p.flooded(func(f *flood) error {
 		_, err := f.during(0, func() error {

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
-
-	"tender/tests/rig"
 )
 
 // Ports of the measurements, all allowed.
@@ -48,23 +46,19 @@ var groups = []struct {
 
 // measure builds the system and takes one value of each metric.
 func (c *candidate) measure(ctx context.Context, o *options) (err error) {
-	p, err := c.build()
+	p, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := p.close(); err == nil {
-			err = closeErr
-		}
-	}()
-	if err := p.awake(ctx); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, p.close()) }()
 	for _, g := range groups {
 		if !slices.Contains(o.figures, g.name) {
 			continue
 		}
 		if err := g.of(ctx, c, p, o); err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
+		}
+		if err := p.alive(); err != nil {
 			return fmt.Errorf("%s: %w", g.name, err)
 		}
 	}
@@ -74,18 +68,6 @@ func (c *candidate) measure(ctx context.Context, o *options) (err error) {
 // add adds a value of a metric.
 func (c *candidate) add(metric string, value float64) {
 	c.figures[metric] = append(c.figures[metric], value)
-}
-
-// awake waits until the hosts reach each other.
-func (p *path) awake(ctx context.Context) error {
-	out := ""
-	for range 20 {
-		var err error
-		if out, err = p.outside.Run(ctx, 2*time.Second, "ping", "-n", "-c", "1", "-W", "1", rig.InsideHost); err == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("the hosts do not reach each other: %s", out)
 }
 
 func measureRequests(ctx context.Context, c *candidate, p *path, o *options) error {
@@ -165,14 +147,4 @@ func measureLoss(_ context.Context, c *candidate, p *path, o *options) error {
 		c.add(lostOf, float64(l.sent))
 		return nil
 	})
-}
-
-// flooded calls work with a flood that is ready.
-func (p *path) flooded(work func(*flood) error) error {
-	f, err := newFlood(p)
-	if err != nil {
-		return err
-	}
-	defer f.close()
-	return work(f)
 }

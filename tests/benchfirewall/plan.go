@@ -6,8 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-
-	"tender/tests/rig"
 )
 
 // candidate is a system with some rules, and what was measured of it.
@@ -25,18 +23,6 @@ type candidate struct {
 
 func (c *candidate) String() string {
 	return fmt.Sprintf("%s/%d, %d %s rules", c.system, c.cores, c.rules, c.kind)
-}
-
-// path is two hosts with a system between them.
-type path struct {
-	outside, inside *rig.Namespace
-	// Devices are the interfaces of both hosts.
-	outsideDevice, insideDevice string
-	close                       func() error
-	// tender is its process, and ioThread the thread of it that moves frames; both
-	// are 0 for Linux.
-	tender, ioThread int
-	spt              bool
 }
 
 // linuxSystems are Linux as a router: how it gets n rules of a kind.

@@ -24,7 +24,7 @@ const (
 
 // newUnikernel is a path through an image. The tender's threads and its guest
 // run where w says.
-func newUnikernel(tender string, spt bool, image string, w placement) (_ *path, err error) {
+func newUnikernel(tender string, spt bool, image string, w placement) (*path, error) {
 	n, err := rig.NewNetwork()
 	if err != nil {
 		return nil, err
@@ -40,12 +40,8 @@ func newUnikernel(tender string, spt bool, image string, w placement) (_ *path, 
 	if err := n.StartTender(cmd); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w\n%s", err, console.Tail()), n.Close())
 	}
-	p := &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close,
-		tender: cmd.Process.Pid, spt: spt}
-	if err := p.settle(w); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w\n%s", err, console.Tail()), n.Close())
-	}
-	return p, nil
+	return &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close,
+		tender: cmd.Process.Pid, spt: spt, placement: w, console: console}, nil
 }
 
 // newLinux is a path through Linux as a router. On one core the router works
