@@ -11,7 +11,7 @@ import (
 // that the process behind it has taken and Rx those it has given.
 type Link struct {
 	RxFrames, RxBytes, RxDropped, TxFrames, TxBytes, TxDropped int
-	Carrier                                         bool
+	Carrier                                                    bool
 }
 
 // Link asks iproute2 about an interface in the namespace.
