@@ -97,10 +97,11 @@ func complete(frame []byte) []byte {
 	} else {
 		binary.BigEndian.PutUint16(frame[ip+4:], uint16(len(frame)-ip-wire.IPv6Len))
 	}
-	place := frame[at+16:]
+	offset := 16
 	if proto == wire.ProtoUDP {
-		place = frame[at+6:]
+		offset = 6
 	}
+	place := frame[at+offset:]
 	place[0], place[1] = 0, 0
 	sum := ^wire.Sum(frame[at:], pseudo(len(frame)-at))
 	if sum == 0 && proto == wire.ProtoUDP {
