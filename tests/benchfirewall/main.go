@@ -1,12 +1,19 @@
-// Benchfirewall measures what rules cost: the throughput of a NaCl firewall
-// under hvt and spt, and of Linux as a router with the same rules, over their
-// number. It writes a table, a chart and a JSON file.
+// Benchfirewall measures the data path and what rules cost: throughput, latency
+// and losses of a NaCl firewall under hvt and spt, and of Linux as a router with
+// the same rules, over their number. It writes a table, a chart and a JSON file.
 //
-//	go run ./tests/benchfirewall [-rounds 3] [-rules 0,100,1000,5000] [-systems …] [-out build] bin/tender
+//	go run ./tests/benchfirewall [-rounds 3] [-rules 0,100,1000,5000] [-systems …] [-figures …] [-out build] bin/tender
+//
+// Connections are measured with an end on each CPU, and with both on the first;
+// frames are sent from the first. With -breakdown it tells instead which threads
+// a packet takes how much time of, and what they do:
+//
+//	go run ./tests/benchfirewall -breakdown [-rules 0] [-systems tender-spt] bin/tender
 //
 // All systems are built anew for each measurement and measured in turn, round by
 // round; what is reported are medians. It needs root, nft and iperf3;
-// iptables-legacy is left out where it is missing.
+// iptables-legacy is left out where it is missing. System calls and exits are
+// counted by tracepoints; what threads do is known from perf.
 package main
 
 import (
@@ -155,7 +162,7 @@ func run(ctx context.Context, o *options) error {
 	if err := os.WriteFile(filepath.Join(o.out, "bench-firewall.svg"), []byte(report.chart()), 0o644); err != nil {
 		return err
 	}
-	fmt.Print(report.table())
+	fmt.Print(report.table(), report.bars())
 	return nil
 }
 

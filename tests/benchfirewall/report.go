@@ -43,14 +43,20 @@ func (r report) writeJSON(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// find is the median of a figure, 0 if it was not measured.
-func (r report) find(system string, cores, rules int, metric string) float64 {
+// value is the median of a figure, of the first kind of rules.
+func (r report) value(system string, cores, rules int, metric string) (v float64, ok bool) {
 	for _, f := range r {
 		if f.System == system && f.Cores == cores && f.Rules == rules && f.Metric == metric {
-			return f.Median
+			return f.Median, true
 		}
 	}
-	return 0
+	return 0, false
+}
+
+// find is value, or 0 if it was not measured.
+func (r report) find(system string, cores, rules int, metric string) float64 {
+	v, _ := r.value(system, cores, rules, metric)
+	return v
 }
 
 // metrics are those that were measured.
@@ -74,7 +80,7 @@ func (r report) table() string {
 		fmt.Fprintln(w, "SYSTEM\tCPUS\tRULES\tKIND\tMEDIAN\t× LINUX-NONE/1\t× NFTSET-CT/1\t× OWN 0 RULES")
 		for _, f := range r {
 			if f.Metric == metric {
-				fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%.4g\t%s\t%s\t%s\n", f.System, f.Cores, f.Rules, f.Kind, f.Median,
+				fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", f.System, f.Cores, f.Rules, f.Kind, number(f.Median),
 					ratio(f.Median, none), ratio(f.Median, set), ratio(f.Median, r.find(f.System, f.Cores, 0, metric)))
 			}
 		}
@@ -88,4 +94,12 @@ func ratio(a, b float64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.2f", a/b)
+}
+
+// number has four digits, or all that are before the point.
+func number(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// symbols are the functions of an image, by their addresses.
+// symbols are the functions of an image, in the order of their addresses.
 type symbols []elf.Symbol
 
 // readSymbols reads those of a linked program.
