@@ -18,20 +18,8 @@ import (
 // as number 3.
 func (l *lab) inherit(ns *rig.Namespace, tap string) {
 	l.t.Helper()
-	var f *os.File
-	l.must(ns.Do(func() error {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		f = os.NewFile(uintptr(fd), tap)
-		request, err := unix.NewIfreq(tap)
-		if err != nil {
-			return err
-		}
-		request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
-		return unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
-	}))
+	f, err := ns.OpenTAP(tap)
+	l.must(err)
 	l.tender.ExtraFiles = []*os.File{f}
 	l.t.Cleanup(func() { f.Close() })
 }

@@ -64,35 +64,14 @@ func (t *trunk) host(vlan uint16, role string) *host {
 	h := &host{s.namespace(role), s, "eth0"}
 	s.must(h.IP("tuntap", "add", "dev", h.device, "mode", "tap"))
 	s.must(h.IP("link", "set", h.device, "up"))
-	var port *os.File
-	s.must(h.Do(func() (err error) {
-		port, err = openTAP(h.device)
-		return err
-	}))
+	port, err := h.OpenTAP(h.device)
+	s.must(err)
 	s.t.Cleanup(func() { port.Close() })
 	t.mu.Lock()
 	t.ports[vlan] = port
 	t.mu.Unlock()
 	go t.fromPort(vlan, port)
 	return h
-}
-
-// openTAP attaches a TAP in the thread's namespace.
-func openTAP(name string) (*os.File, error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	request, err := unix.NewIfreq(name)
-	if err == nil {
-		request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
-		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
-	}
-	if err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
 }
 
 // fromPort tags what a host sends, until the port is closed.

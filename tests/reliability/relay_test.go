@@ -41,8 +41,8 @@ type relay struct {
 // newRelay attaches a TAP. The other end of the line, for the tender, is the
 // caller's to close.
 func newRelay(ns *rig.Namespace, tap string, seed uint64) (r *relay, guest *os.File, err error) {
-	var client *os.File
-	if err := ns.Do(func() error { client, err = openTAP(tap); return err }); err != nil {
+	client, err := ns.OpenTAP(tap)
+	if err != nil {
 		return nil, nil, err
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -59,23 +59,6 @@ func newRelay(ns *rig.Namespace, tap string, seed uint64) (r *relay, guest *os.F
 		}
 	})
 	return r, guest, nil
-}
-
-func openTAP(name string) (*os.File, error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	req, err := unix.NewIfreq(name)
-	if err == nil {
-		req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
-		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, req)
-	}
-	if err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
 }
 
 // impair sets what happens to frames from now on, in both directions.
