@@ -1,0 +1,126 @@
+package datapath
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tender/guest/net/nettest"
+	"tender/tests/rig"
+	"tender/tests/rig/suite"
+)
+
+// host moves a device to a namespace with a host of Linux's, in the place of
+// its station.
+func (l *lab) host(device string) *rig.Namespace {
+	l.t.Helper()
+	n, err := rig.NewNamespace(device)
+	must(l.t, err)
+	l.t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			l.t.Error(err)
+		}
+	})
+	l.set(device, "netns", n.Name)
+	must(l.t, errors.Join(
+		n.IP("addr", "add", networkOf(device)+"2/24", "dev", device),
+		n.IP("link", "set", "dev", device, "up"),
+		n.IP("route", "add", "default", "via", networkOf(device)+"1"),
+	))
+	return n
+}
+
+// transfer sends bytes from one host to another by TCP, and compares them.
+func transfer(from, to *rig.Namespace, address string, bytes int) error {
+	var listener net.Listener
+	if err := to.Do(func() (err error) { listener, err = net.Listen("tcp", address); return err }); err != nil {
+		return err
+	}
+	defer listener.Close()
+	want := make(chan [sha256.Size]byte, 1)
+	sent := make(chan error, 1)
+	go func() {
+		sent <- from.Do(func() error {
+			c, err := net.DialTimeout("tcp", address, 10*time.Second)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			data := make([]byte, bytes)
+			rand.NewChaCha8([32]byte{}).Read(data)
+			want <- sha256.Sum256(data)
+			c.SetDeadline(time.Now().Add(60 * time.Second))
+			_, err = c.Write(data)
+			return err
+		})
+	}()
+	listener.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
+	c, err := listener.Accept()
+	if err != nil {
+		return errors.Join(err, <-sent)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(60 * time.Second))
+	h := sha256.New()
+	n, err := io.Copy(h, c)
+	if err = errors.Join(err, <-sent); err != nil {
+		return fmt.Errorf("%d of %d bytes: %w", n, bytes, err)
+	}
+	if got := [sha256.Size]byte(h.Sum(nil)); n != int64(bytes) || got != <-want {
+		return fmt.Errorf("%d of %d bytes came, or others than were sent", n, bytes)
+	}
+	return nil
+}
+
+// TestFlood has a third host send as much as it can to a port that is closed, while
+// two others transfer something. What the flood loses is its own, and is counted.
+func TestFlood(t *testing.T) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
+		l := newLab(t, options, between3, "a", "b", "c")
+		l.start()
+		a, b, c := l.host("a"), l.host("b"), l.stations["c"]
+		l.set("c", "txqueuelen", "100")
+		frame := nettest.UDP(nettest.Ether{Dst: *c.guest.Load(), Src: c.mac}, nettest.IP{Src: c.ip, Dst: nettest.Addr(networkOf("b") + "2")}, 1, 9, make([]byte, 18))
+		var stop atomic.Bool
+		flood := func() {
+			for !stop.Load() {
+				for range 256 {
+					c.send(frame)
+				}
+			}
+		}
+		flooding := make(chan struct{})
+		go func() {
+			defer close(flooding)
+			together(flood, flood)
+		}()
+		start := time.Now()
+		const bytes = 8 << 20
+		err := transfer(a, b, networkOf("b")+"2:5000", bytes)
+		took := time.Since(start)
+		stop.Store(true)
+		<-flooding
+		must(t, err)
+		counted := l.audit("c")["c"]
+		if counted["queue full"] == 0 || counted["guest forwarded"] != 0 || counted["guest dropped"] == 0 {
+			t.Errorf("the flood: %v", counted)
+		}
+		text := l.scrape()
+		for device, n := range map[string]*rig.Namespace{"a": a, "b": b} {
+			link, err := n.Link(device)
+			must(t, err)
+			pair := tenderCounts(t, text, device)
+			if pair.drops("receive") != 0 {
+				t.Errorf("%s: the tender has dropped frames: %v", device, pair)
+			}
+			t.Logf("%s: %d frames taken, %d dropped by the queue; the tender received %d and sent %d", device, link.TxFrames, link.TxDropped, pair["receive"], pair["send"])
+		}
+		t.Logf("%d bytes within %v; of the flood's %d frames %d were dropped by its queue", bytes, took, counted["sent"], counted["queue full"])
+	})
+}
