@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"tender/hvt"
 	shared "tender/tests/rig/suite"
 )
 
@@ -32,7 +29,7 @@ func TestSlice(t *testing.T) {
 	for _, target := range []string{"hvt", "spt"} {
 		t.Run(target, func(t *testing.T) {
 			if target == "hvt" {
-				needKVM(t)
+				shared.NeedKVM(t)
 			}
 			all, err := readTestExceptions(t)
 			if err != nil {
@@ -59,20 +56,6 @@ func readTestExceptions(t *testing.T) (exceptions, error) {
 		t.Fatal(err)
 	}
 	return readExceptions(root)
-}
-
-// needKVM skips a test where there is no /dev/kvm that can run our images.
-func needKVM(t *testing.T) {
-	t.Helper()
-	probe, err := hvt.ProbeKVM()
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		t.Skipf("this needs /dev/kvm: %v", err)
-	case err != nil:
-		t.Fatal(err)
-	case !probe.User:
-		t.Skip("this needs a /dev/kvm that can start a guest in user mode")
-	}
 }
 
 // reported is a report in which ^ is the testing package's mark.

@@ -1,10 +1,14 @@
 package suite
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"tender/hvt"
 )
@@ -29,12 +33,17 @@ func NeedTAPs(t testing.TB) {
 
 var probeKVM = sync.OnceValues(hvt.ProbeKVM)
 
-// NeedKVM skips a test where there is no KVM that our images run on.
+// NeedKVM skips a test where there is no KVM that our images run on; one that is
+// there and fails is an error.
 func NeedKVM(t testing.TB) {
 	t.Helper()
-	if probe, err := probeKVM(); err != nil {
+	probe, err := probeKVM()
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENODEV):
 		t.Skipf("needs /dev/kvm: %v", err)
-	} else if !probe.User {
+	case err != nil:
+		t.Fatal(err)
+	case !probe.User:
 		t.Skip("needs a /dev/kvm that can start a guest in user mode")
 	}
 }
@@ -55,8 +64,8 @@ func UnderBoth(t *testing.T, test func(t *testing.T, options []string), tools ..
 	t.Parallel()
 	t.Run("hvt", func(t *testing.T) {
 		t.Parallel()
-		NeedKVM(t)
 		NeedTAPs(t)
+		NeedKVM(t)
 		NeedTools(t, tools...)
 		test(t, nil)
 	})
