@@ -51,10 +51,16 @@ func firewall(b *bench) (err error) {
 			return linuxRouter(ctx, "Linux router, nft set of 100 + conntrack", nftRules(100))
 		},
 		func() (*peer, func() error, error) {
-			return b.unikernel(ctx, "firewall.hvt, 0 rules", image, "--policy=accept")
+			return b.unikernel(ctx, "firewall under hvt, 0 rules", image, nil, "--policy=accept")
 		},
 		func() (*peer, func() error, error) {
-			return b.unikernel(ctx, "firewall.hvt, 100 rules", image, unikernelRules(100)...)
+			return b.unikernel(ctx, "firewall under hvt, 100 rules", image, nil, unikernelRules(100)...)
+		},
+		func() (*peer, func() error, error) {
+			return b.unikernel(ctx, "firewall under spt, 0 rules", image, []string{"--spt"}, "--policy=accept")
+		},
+		func() (*peer, func() error, error) {
+			return b.unikernel(ctx, "firewall under spt, 100 rules", image, []string{"--spt"}, unikernelRules(100)...)
 		},
 	} {
 		p, closer, err := make()
@@ -90,8 +96,8 @@ func (b *bench) addFirewall(peers []*peer) {
 		of          func(*peer) []float64
 		perPacket   bool
 	}{
-		{"router, UDP in frames of 60 bytes, one flow, most packets delivered (iperf3, which may be the limit of Linux rows)", "kpps", func(p *peer) []float64 { return p.kpps }, true},
-		{"router, TCP bulk, one flow (iperf3); veth passes segments of up to 64 KB, TAP those of 1500 bytes", "Mbit/s", func(p *peer) []float64 { return p.megabits }, false},
+		{"router, UDP in frames of 60 bytes, one flow, most packets delivered (iperf3 on both CPUs, which may be the limit of Linux rows)", "kpps", func(p *peer) []float64 { return p.kpps }, true},
+		{"router, TCP bulk, one flow (iperf3 on both CPUs); veth passes segments of up to 64 KB", "Mbit/s", func(p *peer) []float64 { return p.megabits }, false},
 		{"router, round trip of a ping on an idle path, p50", "µs", func(p *peer) []float64 { return p.p50 }, false},
 		{"router, round trip of a ping on an idle path, p99", "µs", func(p *peer) []float64 { return p.p99 }, false},
 	} {
@@ -129,15 +135,18 @@ func linuxRouter(ctx context.Context, name, rules string) (*peer, func() error, 
 	return p, r.Close, p.serve(ctx)
 }
 
-// unikernel is a peer with the firewall between the hosts.
-func (b *bench) unikernel(ctx context.Context, name, image string, args ...string) (*peer, func() error, error) {
+// unikernel is a peer with the firewall between the hosts. flags are the
+// tender's, args the firewall's.
+func (b *bench) unikernel(ctx context.Context, name, image string, flags []string, args ...string) (*peer, func() error, error) {
 	n, err := rig.NewNetwork()
 	if err != nil {
 		return nil, nil, err
 	}
 	console := &rig.Console{}
-	words := append([]string{b.tender, "--net=" + n.OutsideTAP, "--net=" + n.InsideTAP, image,
-		"--outside=" + rig.OutsideRouter + "/24", "--inside=" + rig.InsideRouter + "/24"}, args...)
+	words := append([]string{b.tender}, flags...)
+	words = append(words, "--net="+n.OutsideTAP, "--net="+n.InsideTAP, image,
+		"--outside="+rig.OutsideRouter+"/24", "--inside="+rig.InsideRouter+"/24")
+	words = append(words, args...)
 	cmd := n.Outside.Command(ctx, words...)
 	cmd.Stdout, cmd.Stderr = console, console
 	if err := n.StartTender(cmd); err != nil {
@@ -146,6 +155,12 @@ func (b *bench) unikernel(ctx context.Context, name, image string, args ...strin
 	p := &peer{name: name, outside: n.Outside, inside: n.Inside, rate: 4000}
 	return p, n.Close, p.serve(ctx)
 }
+
+// The client of a connection, and its server, each have a CPU.
+const (
+	clientCPU = "0"
+	serverCPU = "1"
+)
 
 // iperfPort is where iperf3 listens, for TCP and UDP.
 const iperfPort = 5201

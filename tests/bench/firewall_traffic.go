@@ -14,7 +14,7 @@ import (
 
 // serve starts the server inside.
 func (p *peer) serve(ctx context.Context) error {
-	if _, err := p.inside.Start("iperf3", "-s", "-p", strconv.Itoa(iperfPort)); err != nil {
+	if _, err := p.inside.Start("taskset", "-c", serverCPU, "iperf3", "-s", "-p", strconv.Itoa(iperfPort)); err != nil {
 		return err
 	}
 	return p.inside.AwaitPort(ctx, "tcp", strconv.Itoa(iperfPort))
@@ -75,7 +75,7 @@ type iperfEnd struct {
 
 // iperf runs a client outside.
 func (p *peer) iperf(ctx context.Context, args ...string) (iperfEnd, error) {
-	words := append([]string{"iperf3", "-J", "-c", rig.InsideHost, "-p", strconv.Itoa(iperfPort)}, args...)
+	words := append([]string{"taskset", "-c", clientCPU, "iperf3", "-J", "-c", rig.InsideHost, "-p", strconv.Itoa(iperfPort)}, args...)
 	out, err := p.outside.Run(ctx, 20*time.Second, words...)
 	var report struct {
 		End iperfEnd `json:"end"`

@@ -18,6 +18,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -61,7 +62,7 @@ func main() {
 	flag.StringVar(&rules, "rules", "0,100,1000,5000", "numbers of rules")
 	flag.StringVar(&kinds, "kinds", "saddr,dport", "what rules look at")
 	flag.StringVar(&systems, "systems", "", "systems to measure, with their CPUs as in linux-none/2 (default: all)")
-	flag.StringVar(&figures, "figures", groupNames(), "what to measure; calls and loss are of tenders only")
+	flag.StringVar(&figures, "figures", groupNames(), "what to measure; calls and loss are of tenders only, loss of the fewest rules")
 	flag.Float64Var(&o.lossSeconds, "loss-seconds", 5, "length of the measurement of losses at 80 % of the peak")
 	flag.BoolVar(&o.placement, "placement", false, "measure tenders also with all threads on one CPU (:cpu1), and with the guest on the load's CPU (:split)")
 	flag.BoolVar(&o.breakdown, "breakdown", false, "measure nothing, but tell where the time goes that a packet takes")
@@ -149,8 +150,9 @@ func run(ctx context.Context, o *options) error {
 	if o.breakdown {
 		return plan.breakdown(ctx)
 	}
-	if err := plan.measure(ctx); err != nil {
-		return err
+	failed := plan.measure(ctx)
+	if ctx.Err() != nil {
+		return failed
 	}
 	report := newReport(plan)
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
@@ -163,22 +165,28 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	fmt.Print(report.table(), report.bars())
-	return nil
+	return failed
 }
 
-// measure measures all candidates in turn, round by round.
-func (p *plan) measure(ctx context.Context) error {
+// measure measures all candidates in turn, round by round. One that fails does not
+// keep it from the others.
+func (p *plan) measure(ctx context.Context) (failed error) {
 	started := time.Now()
 	for round := range p.options.rounds {
 		for i, c := range p.candidates {
 			if err := c.measure(ctx, p.options); err != nil {
-				return fmt.Errorf("%s: %w", c, err)
+				err = fmt.Errorf("round %d, %s: %w", round+1, c, err)
+				if failed = errors.Join(failed, err); ctx.Err() != nil {
+					return failed
+				}
+				progress("%v", err)
+				continue
 			}
 			progress("round %d of %d, %d of %d, %s: %s", round+1, p.options.rounds, i+1, len(p.candidates), c, c.latest())
 		}
 	}
 	progress("%d measurements in %v", p.options.rounds*len(p.candidates), time.Since(started).Round(time.Second))
-	return nil
+	return failed
 }
 
 // latest is what was measured last, for a person who waits.

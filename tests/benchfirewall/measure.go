@@ -31,17 +31,29 @@ const (
 )
 
 // groups are the metrics that are measured together, by the name that -figures
-// gives them, in the order of a measurement.
+// gives them, in the order of a measurement. Some are of systems with a tender
+// only.
 var groups = []struct {
 	name    string
+	tenders bool
 	metrics []string
 	of      func(ctx context.Context, c *candidate, p *path, o *options) error
 }{
-	{"rr", []string{rr, rr99, rrOneCPU}, measureRequests},
-	{"tcp", []string{tcp, tcpOneCPU}, measureBulk},
-	{"udp", []string{udp}, measureFlood},
-	{"calls", []string{calls, exits}, measureCosts},
-	{"loss", []string{peak, lost, lostOf}, measureLoss},
+	{"rr", false, []string{rr, rr99, rrOneCPU}, measureRequests},
+	{"tcp", false, []string{tcp, tcpOneCPU}, measureBulk},
+	{"udp", false, []string{udp}, measureFlood},
+	{"calls", true, []string{calls, exits}, measureCosts},
+	{"loss", true, []string{peak, lost, lostOf}, measureLoss},
+}
+
+// ofTenders says that a group is of systems with a tender only.
+func ofTenders(name string) bool {
+	for _, g := range groups {
+		if g.name == name {
+			return g.tenders
+		}
+	}
+	return false
 }
 
 // measure builds the system and takes one value of each metric.
@@ -52,7 +64,7 @@ func (c *candidate) measure(ctx context.Context, o *options) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	for _, g := range groups {
-		if !slices.Contains(o.figures, g.name) {
+		if !slices.Contains(o.figures, g.name) || g.tenders && p.tender == 0 {
 			continue
 		}
 		if err := g.of(ctx, c, p, o); err != nil {
@@ -105,11 +117,7 @@ func measureFlood(_ context.Context, c *candidate, p *path, o *options) error {
 	})
 }
 
-// measureCosts is for systems with a tender.
 func measureCosts(_ context.Context, c *candidate, p *path, o *options) error {
-	if p.tender == 0 {
-		return nil
-	}
 	return p.flooded(func(f *flood) error {
 		per, err := f.costs(o.seconds)
 		if err != nil {
@@ -123,9 +131,9 @@ func measureCosts(_ context.Context, c *candidate, p *path, o *options) error {
 	})
 }
 
-// measureLoss is for systems with a tender, and the fewest rules: it takes long.
+// measureLoss is for the fewest rules: it takes long.
 func measureLoss(_ context.Context, c *candidate, p *path, o *options) error {
-	if p.tender == 0 || c.rules > slices.Min(o.rules) {
+	if c.rules > slices.Min(o.rules) {
 		return nil
 	}
 	return p.flooded(func(f *flood) error {

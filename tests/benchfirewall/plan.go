@@ -110,8 +110,11 @@ func (p *plan) addTenders(variant string, rules int, kind, source string) (err e
 	return nil
 }
 
-// addLinux adds Linux as a router, on one CPU and on two.
+// addLinux adds Linux as a router, on one CPU and on two, if a figure is of it.
 func (p *plan) addLinux(rules int, kind string) {
+	if p.options.breakdown || !slices.ContainsFunc(p.options.figures, func(name string) bool { return !ofTenders(name) }) {
+		return
+	}
 	for _, s := range linuxSystems {
 		for _, cores := range []int{1, 2} {
 			if s.filter == nil && rules > 0 || !p.wants(s.name, cores) {
