@@ -57,6 +57,7 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 	noRoute := nettest.UDP(client.ether(), nettest.IP{Src: client.ip, Dst: nettest.Addr("8.8.8.8")}, 1, 53, nil)
 	toUs := nettest.Echo(client.ether(), nettest.IP{Src: client.ip, Dst: outsideIP}, 8, 1, 1, nil)
 	usOriginal := append([]byte(nil), toUs...)
+	later, take := newLarge(t, false), newLarge(t, true)
 	for name, do := range map[string]func(){
 		"new flow": func() {
 			reset(frame, original)
@@ -68,11 +69,72 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 		"held":        func() { now += second; e.Input(outside, absent, now); e.Tick(now) },
 		"ICMP error":  func() { now += second; e.Input(outside, noRoute, now) },
 		"echo":        func() { copy(toUs, usOriginal); e.Input(outside, toUs, now) },
+		"cut":         later,
+		"large":       take,
 		"garbage":     func() { e.Input(outside, original[:50], now) },
 	} {
 		if n := testing.AllocsPerRun(500, do); n != 0 {
 			t.Errorf("%s: %v allocations per frame, want 0", name, n)
 		}
+	}
+}
+
+// taker is a sink for frames with something left to do.
+type taker struct{ sink }
+
+func (taker) WriteOffload([]byte, packet.Offload) error { return nil }
+func (taker) Offloads() bool                            { return true }
+
+// newLarge returns a function that forwards 64 KiB of TCP in chunks of 2 KiB,
+// without a checksum, to a port that takes it as it is or not.
+func newLarge(t testing.TB, takes bool) func() {
+	t.Helper()
+	e := newQuiet(t, 0, 64)
+	if takes {
+		e.ifaces[inside].offloads = taker{}
+	}
+	shake := rig{Engine: e, t: t, now: second}
+	for _, s := range []struct {
+		from     host
+		ip       nettest.IP
+		flags    uint8
+		seq, ack uint32
+		a, b     uint16
+	}{
+		{client, client.to(server), wire.TCPSyn, 100, 0, 1000, 80},
+		{server, server.to(client), wire.TCPSyn | wire.TCPAck, 500, 101, 80, 1000},
+		{client, client.to(server), wire.TCPAck, 101, 501, 1000, 80},
+	} {
+		shake.Input(s.from.iface, nettest.TCP(s.from.ether(), s.ip, nettest.Segment{SrcPort: s.a, DstPort: s.b, Seq: s.seq, Ack: s.ack, Flags: s.flags, Window: 65535}), second)
+	}
+	original := large(65000, nil)
+	o := partial(original, 1448)
+	frame := append([]byte(nil), original...)
+	const chunk = 2038
+	for rest := frame[chunk:]; len(rest) > 0; rest = rest[min(len(rest), chunk):] {
+		o.Rest = append(o.Rest, rest[:min(len(rest), chunk)])
+	}
+	return func() {
+		reset(frame, original)
+		e.InputOffload(outside, frame[:chunk], o, second)
+		if e.ifaces[outside].counters.Dropped() != 0 {
+			t.Fatal("dropped")
+		}
+	}
+}
+
+// BenchmarkLarge is the time of 65000 bytes of TCP from InputOffload to
+// WriteOffload, or to WriteFrame for each of their 45 segments.
+func BenchmarkLarge(b *testing.B) {
+	for name, takes := range map[string]bool{"whole": true, "cut": false} {
+		b.Run(name, func(b *testing.B) {
+			do := newLarge(b, takes)
+			b.SetBytes(65000)
+			b.ReportAllocs()
+			for b.Loop() {
+				do()
+			}
+		})
 	}
 }
 

@@ -28,7 +28,7 @@ type station struct {
 }
 
 // newStation makes a host with an address and a default route.
-func newStation(t *testing.T, mac wire.MAC, mtu int, addr, gateway string) *station {
+func newStation(t *testing.T, mac wire.MAC, mtu int, offloads bool, addr, gateway string) *station {
 	t.Helper()
 	s := &station{work: make(chan func())}
 	ready := make(chan error)
@@ -38,7 +38,7 @@ func newStation(t *testing.T, mac wire.MAC, mtu int, addr, gateway string) *stat
 		runtime.LockOSThread()
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
-			err = s.configure(mac, mtu, addr, gateway)
+			err = s.configure(mac, mtu, offloads, addr, gateway)
 		}
 		ready <- err
 		for f := range s.work {
@@ -53,18 +53,8 @@ func newStation(t *testing.T, mac wire.MAC, mtu int, addr, gateway string) *stat
 	return s
 }
 
-func (s *station) configure(mac wire.MAC, mtu int, addr, gateway string) error {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	s.tap = fd
-	request, err := unix.NewIfreq("tap0")
-	if err != nil {
-		return err
-	}
-	request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, request); err != nil {
+func (s *station) configure(mac wire.MAC, mtu int, offloads bool, addr, gateway string) (err error) {
+	if s.tap, err = openTap("tap0", offloads); err != nil {
 		return err
 	}
 	link, err := netlink.LinkByName("tap0")
@@ -105,32 +95,11 @@ func (s *station) run(command string, args ...string) (text string, err error) {
 	return text, err
 }
 
-// tapPort is the engine's end of a cable.
-type tapPort struct {
-	t  *testing.T
-	fd int
-	// lost is the share of frames that get lost, from 0 to 1.
-	lost float64
-}
-
-func (p tapPort) WriteFrame(frame []byte) error {
-	if err := nettest.CheckFrame(frame); err != nil {
-		p.t.Errorf("frame % x: %v", frame, err)
-	}
-	if rand.Float64() < p.lost {
-		return nil
-	}
-	if wire.Ethernet(frame).Type() == wire.TypeVLAN {
-		frame = wire.Tagged(append([]byte(nil), frame...)).Strip()
-	}
-	_, err := unix.Write(p.fd, frame)
-	return err
-}
-
 // cable is an engine between two stations.
 type cable struct {
 	*Engine
 	client, server *station
+	ports          [2]*tapPort
 	lost           float64
 	// access is the VLAN that the server's cable is in, without knowing it,
 	// or 0.
@@ -139,9 +108,25 @@ type cable struct {
 	stopped chan struct{}
 }
 
-// newCable lets the engine run until finish is called. A share of the frames
-// gets lost before the engine, and of those left, after it.
+// cables are what a cable can be like.
+type cables struct {
+	// lost is the share of frames that gets lost before the engine, and of
+	// those left, after it.
+	lost float64
+	// offloads says which TAPs have them.
+	offloads [2]bool
+	// serverMTU is what the server takes for the MTU of its cable, which is
+	// 1400; 0 stands for that.
+	serverMTU int
+}
+
+// newCable lets the engine run until finish is called.
 func newCable(t *testing.T, lost float64, change ...func(*Config)) *cable {
+	t.Helper()
+	return cables{lost: lost}.lay(t, change...)
+}
+
+func (k cables) lay(t *testing.T, change ...func(*Config)) *cable {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to make network namespaces and TAPs")
@@ -149,14 +134,20 @@ func newCable(t *testing.T, lost float64, change ...func(*Config)) *cable {
 	if _, err := os.Stat("/dev/net/tun"); err != nil {
 		t.Skipf("needs TAPs: %v", err)
 	}
+	if k.serverMTU == 0 {
+		k.serverMTU = 1400
+	}
 	c := &cable{
-		client:  newStation(t, client.mac, 1500, "10.0.0.1/24", outsideIP.String()),
-		server:  newStation(t, server.mac, 1400, "192.168.0.20/24", insideIP.String()),
-		lost:    lost,
+		client:  newStation(t, client.mac, 1500, k.offloads[outside], "10.0.0.1/24", outsideIP.String()),
+		server:  newStation(t, server.mac, k.serverMTU, k.offloads[inside], "192.168.0.20/24", insideIP.String()),
+		lost:    k.lost,
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	conf := config(t, [2]Port{tapPort{t, c.client.tap, lost}, tapPort{t, c.server.tap, lost}})
+	for i, s := range []*station{c.client, c.server} {
+		c.ports[i] = &tapPort{t: t, fd: s.tap, lost: k.lost, offloads: k.offloads[i]}
+	}
+	conf := config(t, [2]Port{c.ports[0], c.ports[1]})
 	conf.Interfaces[inside].MTU = 1400
 	conf.Flows = 1000
 	conf.Forward = linuxPolicy(t)
@@ -202,7 +193,6 @@ func linuxPolicy(t *testing.T) packet.Chain {
 func (c *cable) loop() {
 	defer close(c.stopped)
 	start := time.Now()
-	buffer := make([]byte, 2000)
 	fds := []unix.PollFd{{Fd: int32(c.client.tap), Events: unix.POLLIN}, {Fd: int32(c.server.tap), Events: unix.POLLIN}}
 	for {
 		select {
@@ -213,18 +203,20 @@ func (c *cable) loop() {
 		unix.Poll(fds, 20)
 		for i := range fds {
 			for range 64 {
-				n, err := unix.Read(int(fds[i].Fd), buffer)
+				frame, o, err := c.ports[i].next()
 				if err != nil {
 					break
 				}
 				if rand.Float64() < c.lost {
 					continue
 				}
-				frame := buffer[:n]
 				if i == inside && c.access != 0 {
 					frame = nettest.Tag(frame, c.access)
+					if o.ChecksumStart != 0 {
+						o.ChecksumStart += wire.TagLen
+					}
 				}
-				c.Input(i, frame, int64(time.Since(start)))
+				c.InputOffload(i, frame, o, int64(time.Since(start)))
 			}
 		}
 		c.Tick(int64(time.Since(start)))

@@ -6,6 +6,7 @@ import (
 
 	"tender/guest/net/flow"
 	"tender/guest/net/nettest"
+	"tender/guest/net/packet"
 	"tender/guest/net/wire"
 )
 
@@ -14,7 +15,8 @@ import (
 //
 // A script is a list of records: flags, two bytes of length, the frame. Flag 1
 // chooses the interface, 2 puts the right Ethernet addresses in, 4 mends the IP
-// header, 8 the transport checksum, 16 lets a second pass, 32 a Tick.
+// header, 8 the transport checksum, 16 lets a second pass, 32 a Tick. With flag 128
+// something is left to do for the frame, which offloadOf reads before the length.
 func FuzzFrames(f *testing.F) {
 	record := func(flags byte, frame []byte) []byte {
 		b := binary.BigEndian.AppendUint16([]byte{flags}, uint16(len(frame)))
@@ -60,6 +62,26 @@ func FuzzFrames(f *testing.F) {
 	rich(record(0, nettest.Neighbour(client.ether(), to6(client6, outside6), wire.ICMP6NeighbourSolicit, 0, outside6, client.mac)))
 	rich(record(0, nettest.TCP6(client.ether(), to6(client6, server6), nettest.Segment{SrcPort: 1, DstPort: 80, Flags: wire.TCPSyn})))
 	rich(record(0, nettest.Fragment6(client.ether(), to6(client6, server6), 17, nettest.UDPPayload6(to6(client6, server6), 1, 2, make([]byte, 8)), 0, true, 5)))
+	later := func(flags byte, start, offset, segment, head uint16, frame []byte) []byte {
+		b := []byte{flags | 128}
+		for _, v := range []uint16{start, offset, segment, head, uint16(len(frame))} {
+			b = binary.BigEndian.AppendUint16(b, v)
+		}
+		return append(b, frame...)
+	}
+	shake := join(segment(false, wire.TCPSyn, 100, 0, ""), [][]byte{segment(true, wire.TCPSyn|wire.TCPAck, 500, 101, "")})
+	for _, segment := range []uint16{0, 500, 1400} {
+		for _, head := range []uint16{54, 1900} {
+			seed := large(3000, nil)
+			nettest.Partial(seed)
+			script(shake, later(0, 34, 16, segment, head, seed))
+			script(record(32, nil), later(32, 34, 16, segment, head, seed))
+			masked := nettest.TCP(server.ether(), server.to(client), nettest.Segment{SrcPort: 5, DstPort: 6, Flags: wire.TCPSyn})
+			nettest.Partial(masked)
+			rich(later(1, 34, 16, segment, head, masked))
+		}
+	}
+	script(later(0, 34, 2, 0, 60, ping), later(1, 20, 2, 10, 60, pong), later(0, 0, 0, 0, 20, ping), later(0, 65535, 65535, 65535, 0, ping))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		isRich := len(script) > 0 && script[0]&64 != 0
 		r := newRig(t, func(c *Config) {
@@ -75,8 +97,15 @@ func FuzzFrames(f *testing.F) {
 			masquerading(c)
 		})
 		r.know()
+		r.ports[outside].offloads, r.ports[inside].offloads = isRich, !isRich
 		for len(script) >= 3 {
-			flags, size := script[0], int(binary.BigEndian.Uint16(script[1:]))
+			flags := script[0]
+			o, head := packet.Offload{}, 1<<16
+			if flags&128 != 0 && len(script) >= 11 {
+				o, head = offloadOf(script[1:])
+				script = script[8:]
+			}
+			size := int(binary.BigEndian.Uint16(script[1:]))
 			script = script[3:]
 			frame := append([]byte(nil), script[:min(size, len(script))]...)
 			script = script[len(frame):]
@@ -92,12 +121,27 @@ func FuzzFrames(f *testing.F) {
 				// The engine leaves the checksums of data to the receiver.
 				r.ports[0].unchecked, r.ports[1].unchecked = true, true
 			}
-			r.send(from, frame)
+			if o.ChecksumStart > 0 {
+				// What is in the checksum's place is the sender's matter.
+				r.ports[0].unchecked, r.ports[1].unchecked = true, true
+			}
+			head = min(head, len(frame))
+			for rest := frame[head:]; len(rest) > 0; rest = rest[min(len(rest), 700):] {
+				o.Rest = append(o.Rest, rest[:min(len(rest), 700)])
+			}
+			r.sendOffload(from, frame[:head:head], o)
 			if d := r.Deadline(); flags&32 != 0 && d <= r.now {
 				t.Fatalf("deadline %d at %d after Tick", d, r.now)
 			}
 		}
 	})
+}
+
+// offloadOf reads what is left to do for a frame, and how long its first piece
+// is, from 8 bytes.
+func offloadOf(b []byte) (o packet.Offload, head int) {
+	at := func(i int) int { return int(int16(binary.BigEndian.Uint16(b[i:]))) }
+	return packet.Offload{ChecksumStart: at(0), ChecksumOffset: at(2), Segment: at(4)}, int(binary.BigEndian.Uint16(b[6:]))
 }
 
 // repair makes parts of a frame right.
