@@ -160,6 +160,23 @@ func (l *lab) compare(devices []string) (all map[string]counts, wrong []string) 
 	return all, wrong
 }
 
+// watch reads the tender's counters while a condition holds: none gets less.
+func (l *lab) watch(condition func() bool) {
+	l.t.Helper()
+	for last := map[string]counts{}; condition(); time.Sleep(50 * time.Millisecond) {
+		text := l.scrape()
+		for _, d := range l.devices {
+			now := tenderCounts(l.t, text, d)
+			for name, n := range now {
+				if n < last[d][name] {
+					l.t.Errorf("%s: %s was %d and is %d", d, name, last[d][name], n)
+				}
+			}
+			last[d] = now
+		}
+	}
+}
+
 // since is what has been counted since earlier.
 func (c counts) since(earlier counts) counts {
 	difference := counts{}

@@ -1,6 +1,8 @@
 package datapath
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -77,6 +79,49 @@ func TestKilled(t *testing.T) {
 			there.passes(20 * time.Second)
 			back.passes(5 * time.Second)
 			l.audit()
+		}
+	})
+}
+
+// TestDeleted deletes an interface amid traffic: the guest is told, and ends.
+func TestDeleted(t *testing.T) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
+		l := newLab(t, options, between2, "a", "b")
+		l.start()
+		there, back := both(l, "a", "b")
+		stop := meanwhile(there, back)
+		time.Sleep(100 * time.Millisecond)
+		must(t, l.hub.IP("link", "del", "dev", "b"))
+		l.devices = l.devices[:1]
+		if status := l.end(); status.ExitStatus() != 1 || !strings.Contains(l.console.String(), "network device has failed") {
+			t.Errorf("the tender ends with %#x and says:\n%s", status, l.console.Tail())
+		}
+		stop()
+	})
+}
+
+// TestStatsFile compares what --stats=FILE says in the end with what the
+// interfaces have counted.
+func TestStatsFile(t *testing.T) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
+		file := filepath.Join(t.TempDir(), "stats")
+		l := newLab(t, append(options, "--stats="+file), between2, "a", "b")
+		l.start()
+		there, back := both(l, "a", "b")
+		together(func() { there.paced(1000) }, func() { back.paced(1000) })
+		eventually(t, 10*time.Second, "all have come", func() bool {
+			a, b := l.hostCounts("a"), l.hostCounts("b")
+			return there.away()+back.away() == 0 && a["given"] == a["came"] && b["given"] == b["came"]
+		})
+		must(t, l.cmd.Process.Signal(syscall.SIGTERM))
+		l.end()
+		text, err := os.ReadFile(file)
+		must(t, err)
+		for _, d := range l.devices {
+			host, c := l.hostCounts(d), tenderCounts(t, string(text), d)
+			if c["receive"] != host["taken"] || c["send"] != host["given"] || c.drops("receive")+c.drops("send") != 0 {
+				t.Errorf("%s: %v, and the host %v", d, c, host)
+			}
 		}
 	})
 }

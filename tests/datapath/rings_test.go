@@ -96,6 +96,34 @@ func nonsense(t *testing.T, options []string, mode string) {
 	t.Logf("%s; %d of it arrived, and %d and %d frames", strings.TrimSpace(m[0]), arrived, there.came.Load(), back.came.Load())
 }
 
+// queueFrames is how many a TAP keeps.
+const queueFrames = 1000
+
+// TestNeglect has the guest neglect one of its devices: its frames wait, and what
+// its interface cannot keep is counted there. The other direction goes on as if
+// nothing were.
+func TestNeglect(t *testing.T) {
+	for _, mode := range []string{"deaf", "hoarding"} {
+		t.Run(mode, func(t *testing.T) {
+			suite.UnderBoth(t, func(t *testing.T, options []string) {
+				l := newLab(t, options, wildrings, "a", "b")
+				l.start(mode)
+				there, back := both(l, "a", "b")
+				together(func() { there.paced(300) }, func() { back.paced(300) })
+				there.burst(5000)
+				start := back.sent.Load() - back.came.Load()
+				together(func() { back.paced(5000) }, func() { there.burst(5000) })
+				eventually(t, 10*time.Second, "all the others come", func() bool { return back.sent.Load()-back.came.Load() == start })
+				a, tender := l.hostCounts("a"), tenderCounts(t, l.scrape(), "a")
+				kept := a["sent"] - a["taken"] - a["queue full"]
+				if kept > queueFrames || a["queue full"] < 3000 || tender["receive"] != a["taken"] || tender.drops("receive") != 0 {
+					t.Errorf("the neglected device: %d frames are kept, %v %v", kept, a, tender)
+				}
+			})
+		})
+	}
+}
+
 // TestBreach has the guest write an index that cannot be: the tender ends it, with
 // one line that names the ring.
 func TestBreach(t *testing.T) {

@@ -24,8 +24,9 @@ type station struct {
 	in     int
 	// guest is the address of the guest at the device.
 	guest atomic.Pointer[wire.MAC]
-	// sent are frames that the host's kernel took, refused those it did not.
-	// Those of ARP are among them, and are counted in arps.
+	// sent are frames that the host's kernel took, refused those it did not: its
+	// own queue before that of the TAP was full, or the interface was down. What was
+	// sent for ARP is also counted in arps.
 	sent, refused, arps atomic.Uint64
 	// came are frames of the guest, all of them; nonsense those of EtherType
 	// 0x88b5.
@@ -93,10 +94,10 @@ func (s *station) close() {
 func (s *station) send(frame []byte) bool {
 	_, err := unix.Write(s.out, frame)
 	switch err {
-	case nil, unix.ENOBUFS: // what a full queue drops is counted there
+	case nil: // what a TAP's full queue drops is sent, and counted there
 		s.sent.Add(1)
 		return true
-	case unix.ENETDOWN, unix.ENXIO, unix.EMSGSIZE:
+	case unix.ENOBUFS, unix.ENETDOWN, unix.ENXIO, unix.EMSGSIZE:
 		s.refused.Add(1)
 	default:
 		s.l.t.Errorf("sending %d bytes on %s: %v", len(frame), s.device, err)
@@ -147,7 +148,7 @@ func (s *station) deliver(frame []byte) {
 	stream := s.streams[number]
 	s.mu.Unlock()
 	if !ok || stream == nil {
-		s.l.t.Errorf("%s: a frame of %d bytes is none of those that were sent: % x", s.device, len(frame), frame[:min(len(frame), 64)])
+		s.l.t.Errorf("%s: a frame of %d bytes is none of those that were sent: % x", s.device, len(frame), frame[:min(len(frame), 96)])
 		return
 	}
 	stream.receive(frame)

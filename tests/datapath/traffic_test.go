@@ -62,7 +62,7 @@ func TestTraffic(t *testing.T) {
 }
 
 // TestSoak is for as long as -soak says: streams of all sizes both ways, with a
-// burst now and then.
+// burst now and then, under the eyes of who reads the counters.
 func TestSoak(t *testing.T) {
 	suite.UnderBoth(t, func(t *testing.T, options []string) {
 		l := newLab(t, options, between2, "a", "b")
@@ -70,10 +70,16 @@ func TestSoak(t *testing.T) {
 		there, back := both(l, "a", "b")
 		for all := forSome(*soak); all(); {
 			turn := forSome(min(*soak, 10*time.Second))
-			together(
-				func() { there.burst(300); there.pace(turn) },
-				func() { back.burst(300); back.pace(turn) },
-			)
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				together(
+					func() { there.burst(300); there.pace(turn) },
+					func() { back.burst(300); back.pace(turn) },
+				)
+			}()
+			l.watch(turn)
+			<-sent
 			l.audit()
 			if t.Failed() {
 				return

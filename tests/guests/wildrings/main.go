@@ -5,6 +5,8 @@
 //	descriptors   entries that are no frames and no room
 //	headers       frames with headers that make no sense
 //	index=RING    an index that cannot be; RING is fill, receive, transmit or completion
+//	deaf          nothing of a is taken any more
+//	hoarding      nothing that b has sent is taken back any more
 //
 // It does nothing of it before it has passed frames on both ways, and tells what
 // it has done. Other frames than those that it passes on have EtherType 0x88b5.
@@ -43,7 +45,12 @@ func main() {
 	}
 	w := wild{ports: ports, random: rand.New(rand.NewPCG(1, 2))}
 	for turns := 0; ; {
-		moved := ports[0].relay(ports[1]) + ports[1].relay(ports[0])
+		neglects := turns > 0
+		moved := 0
+		if !neglects || mode != "deaf" {
+			moved += ports[0].relay(ports[1], !neglects || mode != "hoarding")
+		}
+		moved += ports[1].relay(ports[0], true)
 		if ports[0].passed < 200 || ports[1].passed < 200 {
 			time.Sleep(100 * time.Microsecond)
 			continue
@@ -76,6 +83,7 @@ func (w *wild) do(mode string) {
 		w.descriptor(p)
 	case mode == "headers":
 		w.header(p)
+	case mode == "deaf" || mode == "hoarding":
 	case isIndex:
 		rings := map[string]struct {
 			*ring32

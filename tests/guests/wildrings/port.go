@@ -93,10 +93,12 @@ func (p *port) lend() {
 	}
 }
 
-// relay passes on what waits, and says how much that was. Frames that came with
-// other features than they are sent with are none to pass on.
-func (p *port) relay(to *port) (moved int) {
-	to.reclaim()
+// relay passes on what waits, and says how much that was. First it has back what
+// was sent, or not.
+func (p *port) relay(to *port, reclaims bool) (moved int) {
+	if reclaims {
+		to.reclaim()
+	}
 	for to.transmit.room() > 0 {
 		d, ok := p.receive.take()
 		if !ok {
