@@ -14,15 +14,17 @@ import (
 	"tender/tests/rig"
 )
 
-// firewallRounds is how often each peer is measured, in turn.
-const firewallRounds = 3
+const (
+	// firewallRounds is how often each peer is measured, in turn.
+	firewallRounds = 3
+	// leastRate is the first load that is offered, in packets per second.
+	leastRate = 50000
+)
 
 // peer is a router between two hosts.
 type peer struct {
 	name            string
 	outside, inside *rig.Namespace
-	// rate is the least load that is offered, in packets per second.
-	rate int
 	// figures of the rounds.
 	kpps, megabits, p50, p99 []float64
 }
@@ -131,7 +133,7 @@ func linuxRouter(ctx context.Context, name, rules string) (*peer, func() error, 
 			return nil, r.Close, err
 		}
 	}
-	p := &peer{name: name, outside: r.Outside, inside: r.Inside, rate: 50000}
+	p := &peer{name: name, outside: r.Outside, inside: r.Inside}
 	return p, r.Close, p.serve(ctx)
 }
 
@@ -152,7 +154,7 @@ func (b *bench) unikernel(ctx context.Context, name, image string, flags []strin
 	if err := n.StartTender(cmd); err != nil {
 		return nil, n.Close, fmt.Errorf("%w\n%s", err, console.Tail())
 	}
-	p := &peer{name: name, outside: n.Outside, inside: n.Inside, rate: 4000}
+	p := &peer{name: name, outside: n.Outside, inside: n.Inside}
 	return p, n.Close, p.serve(ctx)
 }
 

@@ -47,7 +47,7 @@ const datagramBytes = 60 - 14 - 20 - 8
 // returns the most packets that were delivered, in thousands per second.
 func (p *peer) mostPackets(ctx context.Context) (kpps float64, err error) {
 	for _, times := range []int{1, 2, 4, 8} {
-		r, err := p.iperf(ctx, "-u", "-t", "1", "-l", strconv.Itoa(datagramBytes), "-b", strconv.Itoa(times*p.rate*datagramBytes*8))
+		r, err := p.iperf(ctx, "-u", "-t", "1", "-l", strconv.Itoa(datagramBytes), "-b", strconv.Itoa(times*leastRate*datagramBytes*8))
 		if err != nil {
 			return 0, err
 		}

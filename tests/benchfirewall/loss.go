@@ -26,6 +26,8 @@ type trial struct {
 	// refused are those of lost for which the outer host's interface had no room:
 	// the tender, or Linux, had not taken what came before.
 	refused int
+	// moved and drops are what the tender counted meanwhile.
+	moved, drops string
 }
 
 // loss looks for the peak below a rate at which some are lost. If there is none,
@@ -75,6 +77,8 @@ func (f *flood) trial(rate, seconds float64) (t trial, err error) {
 	delivered := after.delivered - before.delivered
 	t.refused = after.refused - before.refused
 	t.sent = taken + t.refused
+	t.moved = after.tender.since(before.tender, movedFrames)
+	t.drops = after.tender.since(before.tender, droppedFrames)
 	if t.lost = t.sent - delivered; t.lost < 0 {
 		return t, fmt.Errorf("%d frames arrived of %d that were sent", delivered, t.sent)
 	}
@@ -82,11 +86,17 @@ func (f *flood) trial(rate, seconds float64) (t trial, err error) {
 }
 
 // tally is how many frames of floods have arrived and how many the outer host's
-// interface has dropped, so far.
-type tally struct{ delivered, refused int }
+// interface has dropped, so far, and what the tender has counted.
+type tally struct {
+	delivered, refused int
+	tender             counters
+}
 
 func (f *flood) tally() (t tally, err error) {
 	if t.delivered, err = f.delivered(); err != nil {
+		return t, err
+	}
+	if t.tender, err = f.path.counters(); err != nil {
 		return t, err
 	}
 	link, err := f.path.outside.Link(f.path.outsideDevice)

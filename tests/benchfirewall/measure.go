@@ -151,6 +151,7 @@ func measureLoss(_ context.Context, c *candidate, p *path, o *options) error {
 			return nil
 		}
 		progress("%s: at %.0f %% of the peak, %d of %d frames were lost; for %d there was no room in the first queue", c, lossShare*100, l.lost, l.sent, l.refused)
+		progress("  the tender moved %s; it dropped %s", l.moved, l.drops)
 		c.add(lost, float64(l.lost))
 		c.add(lostOf, float64(l.sent))
 		return nil

@@ -24,6 +24,7 @@ type path struct {
 	placement placement
 	ioThread  int // moves frames
 	console   *rig.Console
+	stats     string // the socket where it tells its counters
 }
 
 // open builds the system, and waits until it forwards. The caller closes the

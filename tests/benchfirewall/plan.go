@@ -103,7 +103,7 @@ func (p *plan) addTenders(variant string, rules int, kind, source string) (err e
 			}
 			p.add(&candidate{system: system + w.suffix, cores: 2, rules: rules, kind: kind, image: im,
 				build: func() (*path, error) {
-					return newUnikernel(p.options.tender, tender == "tender-spt", im.path, w)
+					return newUnikernel(p.options.tender, tender == "tender-spt", im.path, w, p.dir)
 				}})
 		}
 	}

@@ -23,13 +23,14 @@ const (
 )
 
 // newUnikernel is a path through an image. The tender's threads and its guest
-// run where w says.
-func newUnikernel(tender string, spt bool, image string, w placement) (*path, error) {
+// run where w says. Its socket is in dir.
+func newUnikernel(tender string, spt bool, image string, w placement, dir string) (*path, error) {
 	n, err := rig.NewNetwork()
 	if err != nil {
 		return nil, err
 	}
-	words := []string{tender, "--cpu", strconv.Itoa(routerCPU)}
+	stats := filepath.Join(dir, n.Outside.Name+".stats")
+	words := []string{tender, "--cpu", strconv.Itoa(routerCPU), "--stats", "unix:" + stats}
 	if spt {
 		words = append(words, "--spt")
 	}
@@ -41,7 +42,7 @@ func newUnikernel(tender string, spt bool, image string, w placement) (*path, er
 		return nil, errors.Join(fmt.Errorf("%w\n%s", err, console.Tail()), n.Close())
 	}
 	return &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close,
-		tender: cmd.Process.Pid, spt: spt, placement: w, console: console}, nil
+		tender: cmd.Process.Pid, spt: spt, placement: w, console: console, stats: stats}, nil
 }
 
 // newLinux is a path through Linux as a router. On one core the router works
