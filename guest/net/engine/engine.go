@@ -44,10 +44,10 @@ type iface struct {
 	neighbours *neighbour.Cache
 	counters   Counters
 	linkLocal  wire.Addr
-	// offloads is Port if it can have them, or nil.
-	offloads OffloadPort
 	// vlans are the interfaces on this one; nil if there are none.
 	vlans *[wire.MaxVLAN + 1]*iface
+	// offloads is Port if it can have them, or nil.
+	offloads OffloadPort
 }
 
 // largest is the length of a frame with the longest datagram.
