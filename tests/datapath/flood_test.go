@@ -1,11 +1,6 @@
 package datapath
 
 import (
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io"
-	"math/rand/v2"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -15,68 +10,6 @@ import (
 	"tender/tests/rig"
 	"tender/tests/rig/suite"
 )
-
-// host moves a device to a namespace with a host of Linux's, in the place of
-// its station.
-func (l *lab) host(device string) *rig.Namespace {
-	l.t.Helper()
-	n, err := rig.NewNamespace(device)
-	must(l.t, err)
-	l.t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			l.t.Error(err)
-		}
-	})
-	l.set(device, "netns", n.Name)
-	must(l.t, errors.Join(
-		n.IP("addr", "add", networkOf(device)+"2/24", "dev", device),
-		n.IP("link", "set", "dev", device, "up"),
-		n.IP("route", "add", "default", "via", networkOf(device)+"1"),
-	))
-	return n
-}
-
-// transfer sends bytes from one host to another by TCP, and compares them.
-func transfer(from, to *rig.Namespace, address string, bytes int) error {
-	var listener net.Listener
-	if err := to.Do(func() (err error) { listener, err = net.Listen("tcp", address); return err }); err != nil {
-		return err
-	}
-	defer listener.Close()
-	want := make(chan [sha256.Size]byte, 1)
-	sent := make(chan error, 1)
-	go func() {
-		sent <- from.Do(func() error {
-			c, err := net.DialTimeout("tcp", address, 10*time.Second)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			data := make([]byte, bytes)
-			rand.NewChaCha8([32]byte{}).Read(data)
-			want <- sha256.Sum256(data)
-			c.SetDeadline(time.Now().Add(60 * time.Second))
-			_, err = c.Write(data)
-			return err
-		})
-	}()
-	listener.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
-	c, err := listener.Accept()
-	if err != nil {
-		return errors.Join(err, <-sent)
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(60 * time.Second))
-	h := sha256.New()
-	n, err := io.Copy(h, c)
-	if err = errors.Join(err, <-sent); err != nil {
-		return fmt.Errorf("%d of %d bytes: %w", n, bytes, err)
-	}
-	if got := [sha256.Size]byte(h.Sum(nil)); n != int64(bytes) || got != <-want {
-		return fmt.Errorf("%d of %d bytes came, or others than were sent", n, bytes)
-	}
-	return nil
-}
 
 // TestFlood has a third host send as much as it can, while two others transfer
 // something: to a port that is closed, and to one that is open, so that the

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,7 +51,7 @@ func newLab(t testing.TB, options []string, g *guest, devices ...string) *lab {
 	l := &lab{t: t, hub: hub, guest: g, options: options, devices: devices, stations: map[string]*station{}, before: map[string]counts{}, folder: t.TempDir()}
 	t.Cleanup(func() {
 		if t.Failed() && l.console != nil {
-			t.Logf("the guest's last lines:\n%s", l.console.Tail())
+			t.Logf("the guest's lines:\n%s", l.said())
 		}
 		if l.cmd != nil {
 			l.cmd.Process.Kill()
@@ -94,6 +95,16 @@ func (l *lab) start(args ...string) {
 		mac := l.mac(d)
 		l.stations[d].guest.Store(&mac)
 	}
+}
+
+// said is what the tender and the guest have said, but for old counters.
+func (l *lab) said() string {
+	lines := strings.SplitAfter(l.console.String(), "\n")
+	last := len(lines) - 20
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+		last--
+		return last >= 0 && strings.HasPrefix(line, "stats: ")
+	}), "")
 }
 
 // running fails the test if the tender has ended.

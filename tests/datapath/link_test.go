@@ -75,6 +75,31 @@ func TestMTU(t *testing.T) {
 	})
 }
 
+// TestJumbo has an MTU of 9000 from the start: frames are in several chunks.
+func TestJumbo(t *testing.T) {
+	suite.UnderBoth(t, func(t *testing.T, options []string) {
+		l := newLab(t, options, between2, "a", "b")
+		for _, d := range l.devices {
+			l.set(d, "mtu", "9000")
+		}
+		l.start()
+		there, back := both(l, "a", "b")
+		there.most, back.most = dataOf(9000), dataOf(9000)
+		together(func() { there.paced(3000) }, func() { back.paced(3000) })
+		before := l.audit()
+		for range 3 {
+			together(func() { there.burst(1000) }, func() { back.burst(1000) })
+		}
+		after := l.audit()
+		for _, d := range l.devices {
+			if n := before[d].drops("receive") + before[d].drops("send") + before[d]["guest dropped"]; n > 0 {
+				t.Errorf("%s: without bursts %d frames are dropped: %v", d, n, before[d])
+			}
+			t.Logf("%s, bursts: %v", d, after[d].since(before[d]))
+		}
+	})
+}
+
 // TestRefusingSide has one side refuse what comes to it. It loses that, and
 // nobody else anything.
 func TestRefusingSide(t *testing.T) {

@@ -29,7 +29,7 @@ import (
 var soak = flag.Duration("soak", 5*time.Second, "run TestSoak for so long")
 
 // parallel is how many tests run at a time: most of them wait.
-const parallel = 4
+const parallel = 6
 
 func TestMain(m *testing.M) { os.Exit(suite.Main(m, "datapath", parallel)) }
 

@@ -23,6 +23,7 @@ type stream struct {
 
 	sending sync.Mutex
 	random  *rand.Rand
+	most    int // bytes of a payload
 	made    uint32
 	sent    atomic.Int64
 
@@ -41,9 +42,8 @@ const (
 	// headBytes are the stream's number, the flow's, the datagram's number in
 	// it, and the checksum.
 	headBytes = 12
-	// datagramBytes is the most that a datagram of an MTU of 1500 carries.
-	datagramBytes = 1500 - wire.IPv4MinLen - wire.UDPLen
-	payloadAt     = wire.EthernetLen + wire.IPv4MinLen + wire.UDPLen
+	// payloadAt is where a datagram's payload is in its frame.
+	payloadAt = wire.EthernetLen + wire.IPv4MinLen + wire.UDPLen
 )
 
 // asking has each flow begin at its sender; answering are their answers.
@@ -52,7 +52,7 @@ func answering(flow uint16) (from, to uint16) { return 1000 + flow, 20000 + flow
 
 // newStream makes a stream between the stations of two devices.
 func newStream(l *lab, from, to string, ports func(flow uint16) (from, to uint16)) *stream {
-	s := &stream{t: l.t, from: l.stations[from], to: l.stations[to], ports: ports, arrived: make(chan struct{}, 1)}
+	s := &stream{t: l.t, from: l.stations[from], to: l.stations[to], ports: ports, most: dataOf(1500), arrived: make(chan struct{}, 1)}
 	s.to.mu.Lock()
 	defer s.to.mu.Unlock()
 	s.number = uint16(len(s.to.streams) + 1)
@@ -60,6 +60,9 @@ func newStream(l *lab, from, to string, ports func(flow uint16) (from, to uint16
 	s.random = rand.New(rand.NewPCG(uint64(s.number), uint64(s.to.ip)))
 	return s
 }
+
+// dataOf is the most that a datagram carries where the MTU is this.
+func dataOf(mtu int) int { return mtu - wire.IPv4MinLen - wire.UDPLen }
 
 // streamOf is the number of the stream that a frame claims to be of.
 func streamOf(frame []byte) (number uint16, ok bool) {
@@ -96,7 +99,7 @@ func (s *stream) burst(count int) {
 	defer s.sending.Unlock()
 	frames := make([][]byte, count)
 	for i := range frames {
-		frames[i] = s.frame(headBytes + s.random.IntN(datagramBytes-headBytes+1))
+		frames[i] = s.frame(headBytes + s.random.IntN(s.most-headBytes+1))
 	}
 	s.send(frames...)
 }

@@ -68,23 +68,26 @@ func TestSoak(t *testing.T) {
 		l := newLab(t, options, between2, "a", "b")
 		l.start()
 		there, back := both(l, "a", "b")
-		for all := forSome(*soak); all(); {
-			turn := forSome(min(*soak, 10*time.Second))
-			sent := make(chan struct{})
-			go func() {
-				defer close(sent)
-				together(
-					func() { there.burst(300); there.pace(turn) },
-					func() { back.burst(300); back.pace(turn) },
-				)
-			}()
-			l.watch(turn)
-			<-sent
-			l.audit()
-			if t.Failed() {
-				return
-			}
+		for all := forSome(*soak); all() && !t.Failed(); {
+			soakFor(l, there, back, min(*soak, 10*time.Second))
 		}
 		t.Logf("%d frames one way, %d the other", there.came.Load(), back.came.Load())
 	})
+}
+
+func soakFor(l *lab, there, back *stream, d time.Duration) {
+	turn := forSome(d)
+	going := func() bool { return turn() && !l.t.Failed() }
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		together(
+			func() { there.burst(300); there.pace(going) },
+			func() { back.burst(300); back.pace(going) },
+		)
+	}()
+	defer func() { <-sent }()
+	l.watch(going)
+	<-sent
+	l.audit()
 }

@@ -129,8 +129,8 @@ func (w *wild) descriptor(p *port) {
 	p.wake()
 }
 
-// header sends a frame with any header. One is under way at a time, as all are in
-// the same chunk.
+// header sends a frame with any header, in one piece or several. One is under way
+// at a time, as all are in the same chunk.
 func (w *wild) header(p *port) {
 	if p.scratched != p.scratchSent {
 		return
@@ -158,9 +158,15 @@ func (w *wild) header(p *port) {
 	for i := 14; i < size-abi.VNETHeaderBytes; i++ {
 		ether[i] = byte(w.random.Uint32())
 	}
-	if p.transmit.put(abi.NewUMEMDesc(area.scratch(), uint16(size))) {
+	// It may go on, in the same bytes again.
+	parts := make([]abi.UMEMDesc, 1+w.random.IntN(3)*w.random.IntN(16))
+	for i := range parts {
+		parts[i] = abi.NewUMEMDesc(area.scratch(), uint16(size)) | abi.UMEMMore
+	}
+	parts[len(parts)-1] &^= abi.UMEMMore
+	if p.transmit.put(parts...) {
 		w.headers++
-		p.scratchSent++
+		p.scratchSent += len(parts)
 	}
 	p.wake()
 }
