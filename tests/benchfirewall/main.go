@@ -10,8 +10,13 @@
 //
 //	go run ./tests/benchfirewall -breakdown [-rules 0] [-systems tender-spt] bin/tender
 //
+// Losses for a minute, where the tender's threads best run:
+//
+//	go run ./tests/benchfirewall -figures loss -loss-seconds 60 -rules 0 bin/tender
+//	go run ./tests/benchfirewall -figures udp,rr -placement -rules 0 bin/tender
+//
 // All systems are built anew for each measurement and measured in turn, round by
-// round; what is reported are medians. It needs root, nft and iperf3;
+// round; what is reported are medians. It needs root, two CPUs, nft and iperf3;
 // iptables-legacy is left out where it is missing. System calls and exits are
 // counted by tracepoints; what threads do is known from perf.
 package main
@@ -143,6 +148,7 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	warnBusy()
 	plan, err := newPlan(o, dir)
 	if err != nil {
 		return err
@@ -201,6 +207,21 @@ func (c *candidate) latest() string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// warnBusy says if others use the CPUs that all is measured on.
+func warnBusy() {
+	text, err := os.ReadFile("/proc/loadavg")
+	load := 0.0
+	if err == nil {
+		_, err = fmt.Sscan(string(text), &load)
+	}
+	if err == nil && load > quietLoad {
+		progress("the machine is busy, with a load of %.1f: figures will be of little use, above all those of latency and losses", load)
+	}
+}
+
+// quietLoad is a load average at which a machine may be measured on.
+const quietLoad = 0.5
 
 // progress tells a waiting person what is going on.
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

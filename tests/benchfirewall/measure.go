@@ -141,6 +141,9 @@ func measureLoss(_ context.Context, c *candidate, p *path, o *options) error {
 		if err != nil {
 			return err
 		}
+		for _, kpps := range c.figures[udp] {
+			most = max(most, kpps)
+		}
 		l, err := f.loss(most*aboveMost, o.lossSeconds)
 		if err != nil {
 			return err
