@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,16 +62,33 @@ func startLab(t testing.TB, n *rig.Network, args ...string) *lab {
 func prepareLab(t testing.TB, n *rig.Network, options []string, args ...string) *lab {
 	t.Helper()
 	l := &lab{Network: n, t: t, ctx: t.Context(), console: &rig.Console{}}
-	words := append([]string{suite.Tender.Of(t)}, options...)
+	stats := filepath.Join(t.TempDir(), "stats")
+	words := append([]string{suite.Tender.Of(t), "--stats=" + stats}, options...)
 	words = append(words, firewall.Of(t), "--outside="+rig.OutsideRouter+"/24", "--inside="+rig.InsideRouter+"/24", "--stats=200ms")
 	l.tender = n.Outside.Command(context.Background(), append(words, args...)...)
 	l.tender.Stdout, l.tender.Stderr = l.console, l.console
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the firewall's last lines:\n%s", l.console.Tail())
+			t.Logf("what the tender counted, up to a second ago:\n%s", counted(stats))
 		}
 	})
 	return l
+}
+
+// counted are the counters in a file of tender --stats that are not 0.
+func counted(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "#") && !strings.HasSuffix(line, " 0\n") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 func (l *lab) start() {
@@ -204,11 +223,14 @@ func (l *lab) client(ns *rig.Namespace, texts []string, args ...string) string {
 	return out
 }
 
-// ping sends three pings that must all be answered.
+// ping sends three pings, one after the other, that must all be answered. Each is
+// a command of its own, as one that sends several does not wait for late answers.
 func (l *lab) ping(ns *rig.Namespace, target string, options ...string) {
 	l.t.Helper()
-	args := append([]string{"ping", "-n", "-c", "3", "-i", "0.1", "-W", "3"}, options...)
-	l.client(ns, []string{" 3 received"}, append(args, target)...)
+	args := append([]string{"ping", "-n", "-c", "1", "-W", "3"}, options...)
+	for range 3 {
+		l.client(ns, []string{" 1 received"}, append(args, target)...)
+	}
 }
 
 // noPing sends a ping that must not be answered, and returns what it got

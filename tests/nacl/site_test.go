@@ -182,10 +182,13 @@ func (h *host) client(texts []string, words ...string) string {
 	return out
 }
 
-// ping sends three pings that must all be answered.
+// ping sends three pings, one after the other, that must all be answered. Each is
+// a command of its own, as one that sends several does not wait for late answers.
 func (h *host) ping(target string) {
 	h.s.t.Helper()
-	h.client([]string{" 3 received"}, "ping", "-n", "-c", "3", "-i", "0.1", "-W", "3", target)
+	for range 3 {
+		h.client([]string{" 1 received"}, "ping", "-n", "-c", "1", "-W", "3", target)
+	}
 }
 
 // noPing sends a ping that must not be answered, and returns what it printed.
