@@ -13,13 +13,9 @@ import (
 	"tender/tests/rig/suite"
 )
 
-const (
-	// requests is how many a client makes, one after the other.
-	requests = 3000
-	// answerLimit is what an answer may take. Nothing else is sent meanwhile that
-	// could wake who has slept through it.
-	answerLimit = 5 * time.Second
-)
+// answerLimit is what an answer may take. Nothing else is sent meanwhile that could
+// wake who has slept through it.
+const answerLimit = 5 * time.Second
 
 // TestWakeUps has each of the tender and the guest fall asleep after every frame,
 // with twice as many busy loops as there are CPUs beside them.
@@ -38,16 +34,21 @@ func TestWakeUps(t *testing.T) {
 		}()
 	}
 	t.Run("beside busy loops", func(t *testing.T) {
-		for name, g := range map[string]*guest{"in the poller": silent, "in a read": relay} {
-			t.Run(name, func(t *testing.T) {
-				suite.UnderBoth(t, func(t *testing.T, options []string) { ask(t, options, g) })
+		for _, c := range []struct {
+			name     string
+			guest    *guest
+			requests int
+		}{{"in the poller", silent, 3000}, {"in a read", relay, 1000}} {
+			t.Run(c.name, func(t *testing.T) {
+				suite.UnderBoth(t, func(t *testing.T, options []string) { ask(t, options, c.guest, c.requests) })
 			})
 		}
 	})
 }
 
-// ask makes the requests, of random sizes and with random pauses.
-func ask(t *testing.T, options []string, g *guest) {
+// ask makes so many requests, one after the other, of random sizes and with random
+// pauses.
+func ask(t *testing.T, options []string, g *guest, requests int) {
 	l := newLab(t, options, g, "a", "b")
 	l.start()
 	there, back := both(l, "a", "b")
