@@ -17,6 +17,10 @@ import (
 const (
 	// warmUp is how long frames flow before anything is measured.
 	warmUp = 100 * time.Millisecond
+	// sendBufferBytes hold more frames than any queue.
+	sendBufferBytes = 16 << 20
+	// fullShare is what a sender should have of its CPU.
+	fullShare = 0.9
 	// pacedBatch is how many frames a paced sender sends at once.
 	pacedBatch = 16
 )
@@ -62,6 +66,10 @@ func newFlood(p *path) (f *flood, err error) {
 			return err
 		}
 		if err := unix.SetsockoptInt(f.socket, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1); err != nil {
+			return err
+		}
+		// Frames that wait in a queue must not have the sender wait.
+		if err := unix.SetsockoptInt(f.socket, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBufferBytes); err != nil {
 			return err
 		}
 		return unix.Bind(f.socket, &unix.SockaddrLinklayer{Ifindex: link.Index})
@@ -174,10 +182,15 @@ func (f *flood) window(work func() error) (frames float64, took time.Duration, e
 }
 
 // most is how many frames arrive, in thousands a second, of as many as are taken.
+// It says if the sender had to share its CPU.
 func (f *flood) most(seconds float64) (kpps float64, err error) {
 	_, err = f.during(0, func() error {
+		began := cpuNanos(f.sender)
 		frames, took, err := f.window(func() error { sleep(seconds); return nil })
 		kpps = frames / took.Seconds() / 1000
+		if share := float64(cpuNanos(f.sender)-began) / float64(took.Nanoseconds()); share < fullShare {
+			progress("the sender had %.0f %% of CPU %d", 100*share, loadCPU)
+		}
 		return err
 	})
 	return kpps, err

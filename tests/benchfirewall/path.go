@@ -17,6 +17,8 @@ type path struct {
 	// Devices are the interfaces of both hosts.
 	outsideDevice, insideDevice string
 	close                       func() error
+	// threaded says that Linux's ports have threads of their own.
+	threaded bool
 
 	// The tender's process, 0 for Linux; the rest is of a tender only.
 	tender    int
@@ -72,10 +74,13 @@ func (p *path) alive() error {
 
 // flooded calls work with a flood that is ready.
 func (p *path) flooded(work func(*flood) error) error {
+	if err := p.offerThreads(true); err != nil {
+		return err
+	}
 	f, err := newFlood(p)
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	return work(f)
+	return errors.Join(work(f), p.offerThreads(false))
 }

@@ -69,6 +69,7 @@ func newLinux(filter func(string, int) (string, string), kind string, n, cores i
 		}
 	}
 	if cores == 2 {
+		p.threaded = true
 		if err := threaded(r.Router, "outside", "inside"); err != nil {
 			return nil, errors.Join(err, r.Close())
 		}
@@ -89,6 +90,23 @@ func threaded(ns *rig.Namespace, ports ...string) error {
 		}
 	}
 	return pinThreads("napi/outside-", "napi/inside-")
+}
+
+// offerThreads has a veth give frames to the threads of its peer, or not. A veth
+// that may send large segments hands all frames over at once, on the sender's
+// CPU: better for TCP, but nothing for a flood.
+func (p *path) offerThreads(offer bool) error {
+	if !p.threaded {
+		return nil
+	}
+	tso := "on"
+	if offer {
+		tso = "off"
+	}
+	if out, err := p.outside.Run(context.Background(), 5*time.Second, "ethtool", "-K", p.outsideDevice, "tso", tso); err != nil {
+		return fmt.Errorf("ethtool: %w: %s", err, out)
+	}
+	return nil
 }
 
 // pinThreads moves kernel threads with these beginnings of names to routerCPU.
