@@ -36,7 +36,7 @@ package abi
 // come back while it has none in a fill ring; not for each frame that was sent.
 const (
 	// UMEMVersion is the value of UMEMHeader.Version.
-	UMEMVersion = 1
+	UMEMVersion = 2
 	// UMEMChunkBytes is the distance of chunks, and the size of each.
 	UMEMChunkBytes = 2048
 	// UMEMDoorbellPort is where an hvt guest wakes the tender: a 4-byte OUT of
@@ -133,6 +133,27 @@ type VNETHeader struct {
 
 // VNETHeaderBytes is the size of VNETHeader.
 const VNETHeaderBytes = 10
+
+// VNETHeaderOf is the header that p begins with; of fewer bytes than it has, the
+// zero header.
+func VNETHeaderOf(p []byte) VNETHeader {
+	if len(p) < VNETHeaderBytes {
+		return VNETHeader{}
+	}
+	at := func(i int) uint16 { return uint16(p[i]) | uint16(p[i+1])<<8 }
+	return VNETHeader{
+		Flags: p[0], Kind: p[1], HeaderBytes: at(2), SegmentBytes: at(4), ChecksumStart: at(6), ChecksumOffset: at(8),
+	}
+}
+
+// Put stores the header in p, which has room for it.
+func (h VNETHeader) Put(p []byte) {
+	p = p[:VNETHeaderBytes]
+	p[0], p[1] = h.Flags, h.Kind
+	for i, v := range [...]uint16{h.HeaderBytes, h.SegmentBytes, h.ChecksumStart, h.ChecksumOffset} {
+		p[2+2*i], p[3+2*i] = byte(v), byte(v>>8)
+	}
+}
 
 // Values of VNETHeader.
 const (

@@ -15,7 +15,7 @@ import (
 type rings struct {
 	umem *umem.UMEM
 	port *umem.Port
-	fd   int
+	bell func() error // wakes the tender
 
 	mu      sync.Mutex
 	closed  atomic.Bool
@@ -52,7 +52,12 @@ func openRings(fd int, handle uint32, mtu int) (*rings, error) {
 			return nil, err
 		}
 	}
-	r := &rings{umem: shared.umem, port: shared.umem.Port(handle), fd: fd}
+	return newRings(shared.umem, handle, mtu, func() error { return ringDoorbell(fd) })
+}
+
+// newRings is nil without an error for a device that has none.
+func newRings(u *umem.UMEM, handle uint32, mtu int, bell func() error) (*rings, error) {
+	r := &rings{umem: u, port: u.Port(handle), bell: bell}
 	if r.port == nil {
 		return nil, nil
 	}
@@ -106,7 +111,11 @@ func (r *rings) kick() error {
 	if !r.umem.TenderSleeps() {
 		return nil
 	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(r.fd), abi.IoctlDoorbell, 0); errno != 0 {
+	return r.bell()
+}
+
+func ringDoorbell(fd int) error {
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), abi.IoctlDoorbell, 0); errno != 0 {
 		return fmt.Errorf("waking the tender: %w", errno)
 	}
 	return nil
@@ -149,30 +158,41 @@ func (r *rings) read(p []byte) (n int, ok bool) {
 // write sends a copy of the parts, which it changes, as one frame. Without free
 // chunks the frame is lost, as with a full queue.
 func (r *rings) write(parts [][]byte) error {
+	r.sendMu.Lock()
+	defer r.sendMu.Unlock()
+	if err := r.gone(); err != nil {
+		return err
+	}
+	frames, err := r.compose(parts)
+	if err != nil {
+		return err
+	}
+	if len(frames) > 0 {
+		r.port.Send(frames)
+	}
+	return r.kick()
+}
+
+// compose copies the parts, which it changes, to chunks for one frame: none if
+// there are too few. They are good until the next call; the caller has sendMu.
+func (r *rings) compose(parts [][]byte) ([]umem.Frame, error) {
 	size := 0
 	for _, p := range parts {
 		size += len(p)
 	}
-	r.sendMu.Lock()
-	defer r.sendMu.Unlock()
 	most := room
 	if r.port.Has(abi.UMEMChains) {
 		most = abi.UMEMMaxFrame
 	}
 	if size == 0 || size > most {
-		return fmt.Errorf("sending a frame of %d bytes: %w", size, syscall.EMSGSIZE)
-	}
-	if err := r.gone(); err != nil {
-		return err
+		return nil, fmt.Errorf("sending a frame of %d bytes: %w", size, syscall.EMSGSIZE)
 	}
 	frames := r.pieces[:(size+room-1)/room]
 	for i := range frames {
 		var ok bool
 		if frames[i], ok = r.alloc(min(room, size-i*room)); !ok {
-			for _, f := range frames[:i] {
-				r.umem.Release(f)
-			}
-			return r.kick()
+			r.umem.ReleaseAll(frames[:i])
+			return nil, nil
 		}
 	}
 	for i, f := range frames {
@@ -187,8 +207,7 @@ func (r *rings) write(parts [][]byte) error {
 			frames[i] = f.WithMore()
 		}
 	}
-	r.port.Send(frames)
-	return r.kick()
+	return frames, nil
 }
 
 // alloc is a chunk's part of n bytes.

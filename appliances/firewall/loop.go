@@ -5,19 +5,21 @@ import (
 	"io"
 	"time"
 
+	"tender/abi"
+	"tender/guest"
 	"tender/guest/net/engine"
 	"tender/guest/net/wire"
 )
 
-// nic is what the firewall needs of a network device; *guest.NIC is one.
+// nic is what the firewall needs of a network device; *guest.PathPort is one.
 type nic interface {
 	MAC() [6]byte
 	MTU() int
-	TryReadFrame(p []byte) (n int, ok bool, err error)
+	Receive(handle guest.Handler) (n int, err error)
 	WriteFrame(p []byte) error
 }
 
-// poller waits for frames; *guest.Poller is one.
+// poller waits for frames; *guest.Path is one.
 type poller interface {
 	Wait(deadline time.Time) (ready uint64, err error)
 }
@@ -29,10 +31,6 @@ type devices struct {
 	poller poller
 }
 
-// batch is how many frames are taken from one device before the other gets
-// its turn.
-const batch = 64
-
 // allReady is the set of both devices.
 const allReady = 1<<outside | 1<<inside
 
@@ -40,9 +38,11 @@ const allReady = 1<<outside | 1<<inside
 type firewall struct {
 	devices
 	engine *engine.Engine
-	buffer []byte
-	out    io.Writer
-	start  time.Time
+	// handlers take the frames of the devices, which come in at nanos.
+	handlers [2]guest.Handler
+	nanos    int64
+	out      io.Writer
+	start    time.Time
 	// stats and exit are when to print counters and when to end; the zero
 	// time is never.
 	stats, exit time.Time
@@ -53,19 +53,19 @@ type firewall struct {
 func newFirewall(o *options, d devices, out io.Writer) (*firewall, error) {
 	c := o.config
 	c.Interfaces = nil
-	longest := 0
 	for i, name := range ifaceNames {
 		n := o.config.Interfaces[i]
 		n.Name, n.Port, n.MAC, n.MTU = name, d.nics[i], wire.MAC(d.nics[i].MAC()), d.nics[i].MTU()
-		longest = max(longest, n.MTU)
 		c.Interfaces = append(c.Interfaces, n)
 	}
 	e, err := engine.New(c)
 	if err != nil {
 		return nil, err
 	}
-	// One byte more than the longest frame shows that a frame is longer.
-	f := &firewall{devices: d, engine: e, out: out, buffer: make([]byte, longest+wire.EthernetLen+1), interval: o.stats}
+	f := &firewall{devices: d, engine: e, out: out, interval: o.stats}
+	for i := range f.handlers {
+		f.handlers[i] = func(frame []byte, _ abi.VNETHeader, _ [][]byte) { e.Input(i, frame, f.nanos) }
+	}
 	f.start = time.Now()
 	if o.stats > 0 {
 		f.stats = f.start.Add(o.stats)
@@ -97,7 +97,7 @@ func (f *firewall) loop() error {
 			f.report("exit", now)
 			return err
 		}
-		f.engine.Tick(f.nanos(now))
+		f.engine.Tick(f.nanos)
 		if !f.stats.IsZero() && !now.Before(f.stats) {
 			f.report("timer", now)
 			for !f.stats.After(now) {
@@ -118,36 +118,26 @@ func (f *firewall) loop() error {
 	}
 }
 
-// drain takes up to a batch from each ready device. It reports whether there
+// drain takes what one turn of each ready device gives. It reports whether there
 // may be more; then both devices are ready, so that one that is never empty
 // cannot keep the other waiting.
 func (f *firewall) drain(ready *uint64, now time.Time) (busy bool, err error) {
-	nanos := f.nanos(now)
+	f.nanos = int64(now.Sub(f.start))
 	for i, n := range f.nics {
-		for taken := 0; *ready>>i&1 == 1; taken++ {
-			if taken == batch {
-				busy = true
-				break
-			}
-			size, ok, err := n.TryReadFrame(f.buffer)
-			if err != nil {
-				return false, err
-			}
-			if !ok {
-				*ready &^= 1 << i
-				break
-			}
-			f.engine.Input(i, f.buffer[:size], nanos)
+		if *ready>>i&1 == 0 {
+			continue
 		}
+		count, err := n.Receive(f.handlers[i])
+		if err != nil {
+			return false, err
+		}
+		busy = busy || count > 0
 	}
 	if busy {
 		*ready = allReady
 	}
 	return busy, nil
 }
-
-// nanos is the engine's clock.
-func (f *firewall) nanos(now time.Time) int64 { return int64(now.Sub(f.start)) }
 
 // deadline is when there is something to do even if no frame comes.
 func (f *firewall) deadline() time.Time {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"tender/abi"
+	"tender/guest"
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 )
@@ -23,24 +25,25 @@ type fakeNIC struct {
 	fails   bool
 	quiet   bool
 	reads   int
+	frame   [2048]byte // handed over
 }
 
 func (n *fakeNIC) MAC() [6]byte { return n.mac }
 func (n *fakeNIC) MTU() int     { return 1500 }
 
-func (n *fakeNIC) TryReadFrame(p []byte) (int, bool, error) {
+func (n *fakeNIC) Receive(handle guest.Handler) (int, error) {
 	n.reads++
 	if n.fails {
-		return 0, false, errClosed
+		return 0, errClosed
 	}
 	if len(n.queue) == 0 {
-		return 0, false, nil
+		return 0, nil
 	}
-	frame := n.queue[0]
-	if !n.endless {
+	count := copy(n.frame[:], n.queue[0])
+	if handle(n.frame[:count], abi.VNETHeader{}, nil); !n.endless {
 		n.queue = n.queue[1:]
 	}
-	return copy(p, frame), true, nil
+	return 1, nil
 }
 
 func (n *fakeNIC) WriteFrame(p []byte) error {
@@ -204,7 +207,7 @@ func TestFair(t *testing.T) {
 	if err := f.loop(); err != nil {
 		t.Fatal(err)
 	}
-	if o.reads < 1000 || i.reads < o.reads/batch/2 {
+	if o.reads < 1000 || i.reads < o.reads/2 {
 		t.Errorf("%d reads outside, %d inside", o.reads, i.reads)
 	}
 }
@@ -264,8 +267,10 @@ func TestDrainDoesNotAllocate(t *testing.T) {
 	datagram := nettest.UDP(client, toServer, 1, 2, make([]byte, 100))
 	ready := uint64(allReady)
 	o.queue, i.queue = [][]byte{datagram}, [][]byte{serverARP}
-	if _, err := f.drain(&ready, f.start); err != nil || ready != 0 {
-		t.Fatal(ready, err)
+	for busy := true; busy; {
+		if busy, err = f.drain(&ready, f.start); err != nil {
+			t.Fatal(err)
+		}
 	}
 	o.queue, o.endless = [][]byte{datagram}, true
 	if n := testing.AllocsPerRun(100, func() {
@@ -276,7 +281,7 @@ func TestDrainDoesNotAllocate(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations per batch, want 0", n)
 	}
-	if c := f.engine.Counters(outside); c.Dropped() != 0 || c.RxFrames < 64*100 {
+	if c := f.engine.Counters(outside); c.Dropped() != 0 || c.RxFrames < 100 {
 		t.Errorf("%d frames, %d dropped", c.RxFrames, c.Dropped())
 	}
 }

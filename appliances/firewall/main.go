@@ -21,9 +21,15 @@ func openDevices() (devices, error) {
 		if err != nil {
 			return d, err
 		}
-		nics[i], d.nics[i] = n, n
+		nics[i] = n
 	}
-	poller, err := guest.NewPoller(nics[:]...)
-	d.poller = poller
-	return d, err
+	path, err := guest.NewPath(nics[:]...)
+	if err != nil {
+		return d, err
+	}
+	for i := range nics {
+		d.nics[i] = path.Port(i)
+	}
+	d.poller = path
+	return d, nil
 }

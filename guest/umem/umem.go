@@ -129,3 +129,26 @@ func (u *UMEM) Release(f Frame) {
 	u.free = append(u.free, u.chunk(f))
 	u.mu.Unlock()
 }
+
+// ReleaseAll gives the chunks of frames back.
+func (u *UMEM) ReleaseAll(frames []Frame) {
+	if len(frames) == 0 {
+		return
+	}
+	u.mu.Lock()
+	for _, f := range frames {
+		u.free = append(u.free, u.chunk(f))
+	}
+	u.mu.Unlock()
+}
+
+// Around is the part of f's chunk that p and the size bytes before it are; not ok
+// if they do not lie there.
+func (u *UMEM) Around(f Frame, p []byte, size int) (part Frame, ok bool) {
+	start := u.chunk(f)
+	offset, ok := within(u.memory[start:start+abi.UMEMChunkBytes], p)
+	if !ok || offset < size || len(p) == 0 {
+		return 0, false
+	}
+	return u.Part(f, offset-size, size+len(p)), true
+}

@@ -26,6 +26,15 @@ func at[T any](memory []byte, offset uint64) *T {
 	return (*T)(unsafe.Pointer(&memory[offset]))
 }
 
+// within is where p starts in memory; not ok if p does not lie within.
+func within(memory, p []byte) (offset int, ok bool) {
+	from := uintptr(unsafe.Pointer(unsafe.SliceData(p))) - uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
+	if from > uintptr(len(memory)) || uintptr(len(p)) > uintptr(len(memory))-from {
+		return 0, false
+	}
+	return int(from), true
+}
+
 const headerBytes, portBytes, ringBytes, descBytes = unsafe.Sizeof(abi.UMEMHeader{}), unsafe.Sizeof(abi.UMEMPort{}), unsafe.Sizeof(abi.UMEMRing{}), unsafe.Sizeof(abi.UMEMDesc(0))
 
 // ring is the guest's end of a ring; cached is the other side's index as last

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 
+	"tender/abi"
+	"tender/guest"
 	"tender/guest/net/balance"
 	"tender/guest/net/engine"
 	"tender/guest/net/journal"
@@ -12,13 +14,13 @@ import (
 	"tender/guest/net/wire"
 )
 
-// Device is what an appliance needs of a network device; *guest.NIC is one.
+// Device is what an appliance needs of a network device; *guest.PathPort is one.
 type Device interface {
 	MAC() [6]byte
 	MTU() int
-	// TryReadFrame stores the next frame in p; ok is false if there is none
-	// now.
-	TryReadFrame(p []byte) (size int, ok bool, err error)
+	// Receive hands frames that wait to handle, some at a time, and returns how
+	// many they were: none if there is none now.
+	Receive(handle guest.Handler) (n int, err error)
 	WriteFrame(p []byte) error
 }
 
@@ -33,13 +35,15 @@ type Appliance struct {
 	// ports are the engine's interfaces of the devices, numbers the engine's
 	// interfaces of Program.Ifaces.
 	ports, numbers []int
-	buffer         []byte
-	clock          clock
-	timers         []timer
-	sender         sender
-	sampler        *sampler
-	askers         []*asker
-	balancers      []*balance.Balancer
+	// handlers take the devices' frames, which come in at nanos.
+	handlers  []guest.Handler
+	nanos     int64
+	clock     clock
+	timers    []timer
+	sender    sender
+	sampler   *sampler
+	askers    []*asker
+	balancers []*balance.Balancer
 	// leases are the addresses of interfaces that are not Static, by their
 	// place in Program.Ifaces.
 	leases map[int]lease
@@ -68,12 +72,11 @@ func New(p *Program, devices []Device, poller Poller, out io.Writer) (*Appliance
 	if err := a.checkServers(); err != nil {
 		return nil, err
 	}
-	longest := 0
-	for _, d := range devices {
-		longest = max(longest, d.MTU())
+	for d := range devices {
+		a.handlers = append(a.handlers, func(frame []byte, _ abi.VNETHeader, _ [][]byte) {
+			a.engine.Input(a.ports[d], frame, a.nanos)
+		})
 	}
-	// One byte more than the longest frame shows that a frame is longer.
-	a.buffer = make([]byte, wire.EthernetLen+wire.TagLen+longest+1)
 	if err := a.prepare(); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"tender/abi"
+	"tender/guest"
 	"tender/guest/net/journal"
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
@@ -25,13 +27,13 @@ type nic struct {
 func (n *nic) MAC() [6]byte { return n.mac }
 func (n *nic) MTU() int     { return n.mtu }
 
-func (n *nic) TryReadFrame(p []byte) (int, bool, error) {
-	if len(n.in) == 0 {
-		return 0, false, nil
+func (n *nic) Receive(handle guest.Handler) (int, error) {
+	count := min(len(n.in), guest.PathBatch)
+	for _, f := range n.in[:count] {
+		handle(f, abi.VNETHeader{}, nil)
 	}
-	size := copy(p, n.in[0])
-	n.in = n.in[1:]
-	return size, true, nil
+	n.in = n.in[count:]
+	return count, nil
 }
 
 func (n *nic) WriteFrame(p []byte) error {

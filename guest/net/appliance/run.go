@@ -11,16 +11,12 @@ import (
 	"tender/guest/net/wire"
 )
 
-// Poller waits for frames; *guest.Poller is one.
+// Poller waits for frames; *guest.Path is one.
 type Poller interface {
 	// Wait returns the set of devices that have frames, or none at the
 	// deadline; the zero time is no deadline.
 	Wait(deadline time.Time) (ready uint64, err error)
 }
-
-// batch is how many frames are taken from one device before another gets its
-// turn.
-const batch = 64
 
 // clock is the engine's: nanoseconds since the start.
 type clock struct{ start time.Time }
@@ -70,25 +66,22 @@ func (a *Appliance) Run(ctx context.Context) error {
 	return nil
 }
 
-// drain takes up to a batch from each ready device, and reports whether there
-// may be more.
+// drain takes what one turn of each ready device gives, and reports whether
+// there may be more.
 func (a *Appliance) drain(ready *uint64, nanos int64) (busy bool, err error) {
+	a.nanos = nanos
 	for d, device := range a.devices {
-		for taken := 0; *ready>>d&1 == 1; taken++ {
-			if taken == batch {
-				busy = true
-				break
-			}
-			size, ok, err := device.TryReadFrame(a.buffer)
-			if err != nil {
-				return false, err
-			}
-			if !ok {
-				*ready &^= 1 << d
-				break
-			}
-			a.engine.Input(a.ports[d], a.buffer[:size], nanos)
+		if *ready>>d&1 == 0 {
+			continue
 		}
+		n, err := device.Receive(a.handlers[d])
+		if err != nil {
+			return false, err
+		}
+		if n == 0 {
+			*ready &^= 1 << d
+		}
+		busy = busy || n > 0
 	}
 	return busy, nil
 }
@@ -129,20 +122,23 @@ func Main(p *Program) {
 }
 
 func run(p *Program) error {
-	var devices []Device
 	var nics []*guest.NIC
 	for _, name := range p.NICs {
 		n, err := guest.OpenNIC(name)
 		if err != nil {
 			return err
 		}
-		nics, devices = append(nics, n), append(devices, n)
+		nics = append(nics, n)
 	}
-	poller, err := guest.NewPoller(nics...)
+	path, err := guest.NewPath(nics...)
 	if err != nil {
 		return err
 	}
-	a, err := New(p, devices, poller, os.Stdout)
+	var devices []Device
+	for i := range nics {
+		devices = append(devices, path.Port(i))
+	}
+	a, err := New(p, devices, path, os.Stdout)
 	if err != nil {
 		return err
 	}

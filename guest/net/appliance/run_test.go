@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tender/guest"
 )
 
 // sleeper is a poller that waits for its deadline, or for ever.
@@ -57,7 +59,7 @@ type broken struct {
 	err error
 }
 
-func (b *broken) TryReadFrame(p []byte) (int, bool, error) { return 0, false, b.err }
+func (b *broken) Receive(guest.Handler) (int, error) { return 0, b.err }
 
 // TestRunDoesNotAllocate counts allocations per turn of the loop, with rules
 // that log.
