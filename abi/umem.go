@@ -22,6 +22,11 @@ package abi
 // have up to 64 KiB: it is then a TCP segment that is larger than the MTU, or one
 // without its checksum, either way.
 //
+// A guest waits with more frames to send until no more chunks than a ring has
+// slots are in transmit and completion together: the tender does not send without
+// room in completion. With UMEMChains, it does not receive with fewer than
+// UMEMMaxChain chunks.
+//
 // An index counts entries since the start, modulo 2^32; entry i is in slot
 // i mod slots. A producer writes entries and then its index, a consumer reads
 // entries and then writes its own: each with release semantics, and the other
@@ -33,7 +38,8 @@ package abi
 // full barrier, and if it is not 0 sets it to 0 and wakes the other: the guest
 // by its doorbell, the tender by ending the guest's wait. The guest is woken for
 // frames that were received, for devices that have failed, and for chunks that
-// come back while it has none in a fill ring; not for each frame that was sent.
+// come back while the tender has too few to receive; not for each frame that was
+// sent.
 const (
 	// UMEMVersion is the value of UMEMHeader.Version.
 	UMEMVersion = 2

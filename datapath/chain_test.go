@@ -131,7 +131,8 @@ func TestChains(t *testing.T) {
 	})
 }
 
-// A frame that the guest has too few chunks for is dropped whole, and takes none.
+// Frames wait in the host's queue while the guest has too few chunks for the
+// longest.
 func TestChainsWithoutRoom(t *testing.T) {
 	eachWay(t, func(t *testing.T, plain bool) {
 		b := newBench(t, plain)
@@ -140,21 +141,25 @@ func TestChainsWithoutRoom(t *testing.T) {
 		check(t, err)
 		l := b.umem.layout
 		fill, receive := l.ring(0, 0), l.ring(0, 1)
-		const chunks = 10
-		for i := range uint64(chunks) {
+		for i := range uint64(l.slots) {
 			*at[uint64](b.memory, fill+ringBytes+i*descBytes) = uint64(abi.NewUMEMDesc(uint32(l.first+i*abi.UMEMChunkBytes), abi.UMEMChunkBytes))
 		}
-		*b.word(fill) = chunks
-		for i, size := range []int{30000, 21000, 100, 30000, 18000} {
+		for i, size := range []int{30000, 21000, 100} {
 			check(t, b.wires[0].Send(sealed(i, size)))
 		}
-		for range 10 {
-			_, _, err := b.round()
-			check(t, err)
-		}
-		c := b.Counters(0)
-		if c.Received.Load() != 2 || c.Dropped(ReceiveNoRoom) != 3 || *b.word(receive) != 10 {
-			t.Errorf("%d received in %d chunks, %d not", c.Received.Load(), *b.word(receive), c.Dropped(ReceiveNoRoom))
+		for _, step := range []struct{ chunks, received, pieces uint32 }{
+			{abi.UMEMMaxChain - 1, 0, 0}, {abi.UMEMMaxChain, 1, 15}, {abi.UMEMMaxChain + 14, 1, 15},
+			{abi.UMEMMaxChain + 15, 2, 26}, {abi.UMEMMaxChain + 26, 3, 27},
+		} {
+			*b.word(fill) = step.chunks
+			for range 3 {
+				_, _, err := b.round()
+				check(t, err)
+			}
+			c := b.Counters(0)
+			if c.Received.Load() != uint64(step.received) || *b.word(receive) != step.pieces || c.Dropped(ReceiveNoRoom) != 0 {
+				t.Errorf("with %d chunks lent %d received in %d chunks, %d not; want %d in %d", step.chunks, c.Received.Load(), *b.word(receive), c.Dropped(ReceiveNoRoom), step.received, step.pieces)
+			}
 		}
 	})
 }

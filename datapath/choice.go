@@ -12,7 +12,7 @@ import (
 const (
 	// maxLargeReads is the most reads of a round while each may give a frame of
 	// 64 KiB.
-	maxLargeReads = 16
+	maxLargeReads = 32
 	// minRoom is the least room of a chunk to receive into: no frame is shorter,
 	// nor is a header.
 	minRoom = 64
@@ -99,8 +99,7 @@ func (c *choice) maxReads(slots, chunks uint32) int {
 	if !c.chains() {
 		return int(min(slots, maxBatch))
 	}
-	const chain = abi.UMEMMaxFrame/abi.UMEMChunkBytes + 2
-	return int(min(slots, maxLargeReads, max(1, slots/chain), max(1, chunks/chain)))
+	return int(min(slots/abi.UMEMMaxChain, maxLargeReads, chunks/abi.UMEMMaxChain))
 }
 
 // spill is what is read behind the i-th chunk of a round; none without chains.

@@ -187,7 +187,12 @@ func (p *port) tellGone(u *UMEM) (told bool) {
 
 // canReceive says that a frame from the host could be given to the guest.
 func (p *port) canReceive() bool {
-	return !p.gone && p.receive.used() <= p.receive.mask && (p.nfree > 0 || p.fill.waiting() > 0)
+	used, waiting := p.receive.used(), p.fill.waiting()
+	if p.gone || used > p.receive.mask+1 || waiting > p.fill.mask+1 {
+		return false
+	}
+	chunks := uint32(p.nfree) + waiting
+	return chunks > 0 && p.choice.maxReads(p.receive.mask+1-used, chunks) > 0
 }
 
 // hasWork says that the guest has given something to do.

@@ -199,7 +199,7 @@ func (t *Thread) round() (moved, news bool, err error) {
 		m, n := p.finish(t.umem)
 		told := p.tellGone(t.umem)
 		moved, news = moved || m || told, news || n || told
-		sent, dry = sent || p.nsend+p.refused > 0, dry || p.fill.waiting() == 0
+		sent, dry = sent || p.nsend+p.refused > 0, dry || !p.canReceive()
 	}
 	// Chunks come back to a guest that has none to receive into.
 	return moved, news || sent && dry, nil

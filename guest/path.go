@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,9 +34,11 @@ type Path struct {
 type PathPort struct {
 	nic  *NIC
 	path *Path
-	// batch is what was received, out what is to be sent.
+	// batch is what was received, out what is to be sent: of at least room pieces
+	// it is known that they can be.
 	batch [PathBatch + abi.UMEMMaxChain]umem.Frame
 	out   []umem.Frame
+	room  int
 	// head and parts are those of a frame that is copied.
 	head  [abi.VNETHeaderBytes]byte
 	parts [abi.UMEMMaxChain + 2][]byte
@@ -95,26 +98,35 @@ func (p *Path) flush() error {
 	}
 	var r *rings
 	for _, port := range p.ports {
-		if r = port.nic.rings; r == nil || len(port.out) == 0 {
+		if port.nic.rings == nil {
 			continue
 		}
-		port.send()
-	}
-	for _, port := range p.ports {
-		if r := port.nic.rings; r != nil {
-			return r.kick()
+		if r = port.nic.rings; len(port.out) > 0 {
+			port.send()
 		}
 	}
-	return nil
+	return r.kick()
 }
 
 func (p *PathPort) send() {
-	r := p.nic.rings
-	r.sendMu.Lock()
-	r.port.Send(p.out)
-	r.sendMu.Unlock()
+	p.nic.rings.port.Send(p.out)
+	p.room = max(0, p.room-len(p.out))
 	p.out = p.out[:0]
 }
+
+// takes says whether that many pieces more can be sent.
+func (p *PathPort) takes(pieces int) bool {
+	if len(p.out)+pieces <= min(p.room, cap(p.out)) {
+		return true
+	}
+	p.send()
+	p.room = p.nic.rings.port.Room()
+	return pieces <= min(p.room, cap(p.out))
+}
+
+// ErrFull is the error of PathPort.Write where there is no room for a frame: too
+// many wait to be sent.
+var ErrFull = errors.New("no room to send a frame")
 
 // MAC is the device's Ethernet address.
 func (p *PathPort) MAC() [6]byte { return p.nic.MAC() }
@@ -212,7 +224,8 @@ func (p *PathPort) WriteFrame(frame []byte) error { return p.Write(frame, abi.VN
 // Write sends one frame, when Receive returns or with Wait. If it lies where the
 // frame that a handler has just been given does, it must not be changed after;
 // other frames are copied. head and rest are as a handler gets them; they need
-// Offloads. Frames that there is no room for are dropped without an error.
+// Offloads. The error is ErrFull if there is no room now; then, and with any other
+// error, the frame is not sent.
 func (p *PathPort) Write(frame []byte, head abi.VNETHeader, rest [][]byte) error {
 	r := p.nic.rings
 	if r == nil {
@@ -224,40 +237,47 @@ func (p *PathPort) Write(frame []byte, head abi.VNETHeader, rest [][]byte) error
 	if err := r.gone(); err != nil {
 		return err
 	}
-	if len(p.out)+abi.UMEMMaxChain > cap(p.out) {
-		p.send()
-	}
-	if p.pass(frame, head, rest) {
-		return nil
+	if whole, ok := p.inHand(frame, rest); ok {
+		return p.pass(whole, head, len(rest) > 0)
 	}
 	return p.copy(frame, head, rest)
 }
 
-// pass sends the frame in hand as it lies there, with rest or with nothing more.
-func (p *PathPort) pass(frame []byte, head abi.VNETHeader, rest [][]byte) bool {
+// inHand is the first piece of the frame in hand, with a header before it if it
+// needs one, if that is the frame, and rest is the others or nothing.
+func (p *PathPort) inHand(frame []byte, rest [][]byte) (whole umem.Frame, ok bool) {
 	q := p.path
 	if len(q.hand) == 0 || len(rest) > 0 && (len(rest) != len(q.rest) || &rest[0] != &q.rest[0]) {
-		return false
+		return 0, false
 	}
 	size := 0
 	if p.Offloads() {
 		size = abi.VNETHeaderBytes
 	}
-	whole, ok := q.umem.Around(q.hand[0], frame, size)
-	if !ok {
-		return false
+	return q.umem.Around(q.hand[0], frame, size)
+}
+
+// pass sends the frame in hand, with its other pieces or without.
+func (p *PathPort) pass(whole umem.Frame, head abi.VNETHeader, others bool) error {
+	q := p.path
+	pieces := q.hand[1:]
+	if !others {
+		pieces = nil
 	}
-	if size > 0 {
+	if !p.takes(1 + len(pieces)) {
+		return ErrFull
+	}
+	if p.Offloads() {
 		head.Put(q.umem.Bytes(whole))
 	}
-	if len(rest) > 0 {
-		p.out = append(append(p.out, whole.WithMore()), q.hand[1:]...)
+	if others {
+		whole = whole.WithMore()
 	} else {
-		p.out = append(p.out, whole)
 		q.freed = append(q.freed, q.hand[1:]...)
 	}
+	p.out = append(append(p.out, whole), pieces...)
 	q.hand = nil
-	return true
+	return nil
 }
 
 // copy sends a copy of the frame.
@@ -275,6 +295,13 @@ func (p *PathPort) copy(frame []byte, head abi.VNETHeader, rest [][]byte) error 
 	r.sendMu.Lock()
 	defer r.sendMu.Unlock()
 	frames, err := r.compose(parts)
+	if err != nil {
+		return err
+	}
+	if len(frames) == 0 || !p.takes(len(frames)) {
+		p.path.umem.ReleaseAll(frames)
+		return ErrFull
+	}
 	p.out = append(p.out, frames...)
-	return err
+	return nil
 }

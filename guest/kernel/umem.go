@@ -53,7 +53,7 @@ func umemReady(set uint64) (ready uint64) {
 	for i := range ports {
 		p := umemPort(i)
 		if bit := uint64(1) << (p.Handle & 63); set&bit != 0 {
-			if !umemRing(p.Receive).empty() || back && umemRing(p.Fill).empty() {
+			if !umemRing(p.Receive).empty() || back && umemRing(p.Fill).used() < fillNeeds(p) {
 				ready |= bit
 			}
 		}
@@ -68,6 +68,18 @@ func umemRing(offset uint64) *ringIndices { return at[ringIndices](umemAddress +
 
 func (r *ringIndices) empty() bool {
 	return atomic.LoadUint32(&r.Producer) == atomic.LoadUint32(&r.Consumer)
+}
+
+func (r *ringIndices) used() uint32 {
+	return atomic.LoadUint32(&r.Producer) - atomic.LoadUint32(&r.Consumer)
+}
+
+// fillNeeds is how many chunks the tender wants to see before it receives.
+func fillNeeds(p *abi.UMEMPort) uint32 {
+	if atomic.LoadUint32(&p.Has)&abi.UMEMChains != 0 {
+		return abi.UMEMMaxChain
+	}
+	return 1
 }
 
 // waitDevices sleeps in the tender until a device of the set is ready, for at

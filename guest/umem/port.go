@@ -50,10 +50,10 @@ func (p *Port) Lend() {
 	p.rx.Unlock()
 }
 
-// lend keeps half of the device's share of chunks with the tender.
+// lend keeps the device's share of chunks with the tender, as far as there are any.
 func (p *Port) lend() {
 	u := p.umem
-	if p.lent < int(p.fill.mask+1)/2 && u.scarce() {
+	if p.lent < int(p.fill.mask+1) && u.scarce() {
 		u.Reclaim()
 	}
 	want := int(p.fill.mask+1) - p.lent
@@ -82,8 +82,9 @@ func (p *Port) lend() {
 func (p *Port) Send(frames []Frame) int {
 	p.tx.Lock()
 	p.reclaim()
-	n := 0
-	for n < len(frames) && p.transmit.put(abi.UMEMDesc(frames[n])) {
+	n, room := 0, p.room()
+	for n < len(frames) && n < room {
+		p.transmit.put(abi.UMEMDesc(frames[n]))
 		n++
 	}
 	for n < len(frames) && n > 0 && frames[n-1].More() {
@@ -98,12 +99,17 @@ func (p *Port) Send(frames []Frame) int {
 	return n
 }
 
-// Room is how many more entries the transmit ring has room for.
+// Room is how many pieces of frames Send would take now.
 func (p *Port) Room() int {
 	p.tx.Lock()
 	defer p.tx.Unlock()
-	return p.transmit.room()
+	p.reclaim()
+	return p.room()
 }
+
+// room counts the chunks that are not back yet: together they fit the completion
+// ring, so that the tender never waits for room there.
+func (p *Port) room() int { return int(p.transmit.mask + 1 - (p.transmit.index - p.completion.index)) }
 
 // Reclaim has chunks back whose frames have been sent.
 func (p *Port) Reclaim() {

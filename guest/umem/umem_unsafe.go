@@ -85,12 +85,6 @@ func (r *ring) put(d abi.UMEMDesc) bool {
 	return true
 }
 
-// room is how many entries can be added. For a producer.
-func (r *ring) room() int {
-	r.cached = atomic.LoadUint32(r.other)
-	return int(r.mask + 1 - (r.index - r.cached))
-}
-
 // publish shows the tender what take and put have done.
 func (r *ring) publish() {
 	if atomic.LoadUint32(r.own) != r.index {
