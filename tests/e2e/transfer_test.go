@@ -32,7 +32,8 @@ func (l *lab) transfer(from, to *rig.Namespace, target, port string, file []byte
 	client := from.Command(l.ctx, "ncat", "--send-only", target, port)
 	client.Stdin, client.Stderr = bytes.NewReader(file), &clientErrors
 	start := time.Now()
-	if err := client.Run(); err != nil {
+	l.must(client.Start())
+	if err := wait(client, 60*time.Second); err != nil {
 		l.t.Errorf("ncat to %s: %v: %s", target, err, clientErrors.String())
 	}
 	if err := wait(server, 60*time.Second); err != nil {

@@ -32,8 +32,25 @@ func (c *Console) String() string {
 
 // Tail is its last dozen lines.
 func (c *Console) Tail() string {
+	const some = 12
 	lines := strings.SplitAfter(c.String(), "\n")
-	return strings.Join(lines[max(0, len(lines)-12):], "")
+	last := max(0, len(lines)-some)
+	for i, line := range lines[:last] {
+		if crash(line) {
+			return strings.Join(lines[i:min(last, i+some)], "") + "…\n" + strings.Join(lines[last:], "")
+		}
+	}
+	return strings.Join(lines[last:], "")
+}
+
+// crash says that a line is the first of what Go's runtime says about a crash.
+func crash(line string) bool {
+	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: ", "SIG", "unexpected fault address "} {
+		if strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return false
 }
 
 // Counters are the numbers that the firewall last printed about an interface,
