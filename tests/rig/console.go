@@ -30,7 +30,7 @@ func (c *Console) String() string {
 	return c.buf.String()
 }
 
-// Tail is its last dozen lines.
+// Tail is its last dozen lines, and before them the first ones of a crash.
 func (c *Console) Tail() string {
 	const some = 12
 	lines := strings.SplitAfter(c.String(), "\n")
