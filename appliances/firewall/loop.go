@@ -5,19 +5,10 @@ import (
 	"io"
 	"time"
 
-	"tender/abi"
-	"tender/guest"
 	"tender/guest/net/engine"
+	"tender/guest/net/link"
 	"tender/guest/net/wire"
 )
-
-// nic is what the firewall needs of a network device; *guest.PathPort is one.
-type nic interface {
-	MAC() [6]byte
-	MTU() int
-	Receive(handle guest.Handler) (n int, err error)
-	WriteFrame(p []byte) error
-}
 
 // poller waits for frames; *guest.Path is one.
 type poller interface {
@@ -27,7 +18,7 @@ type poller interface {
 // devices are the network devices in the order of ifaceNames, and a poller
 // over them in that order.
 type devices struct {
-	nics   [2]nic
+	nics   [2]link.Device
 	poller poller
 }
 
@@ -38,11 +29,9 @@ const allReady = 1<<outside | 1<<inside
 type firewall struct {
 	devices
 	engine *engine.Engine
-	// handlers take the frames of the devices, which come in at nanos.
-	handlers [2]guest.Handler
-	nanos    int64
-	out      io.Writer
-	start    time.Time
+	links  [2]*link.Link // of the devices
+	out    io.Writer
+	start  time.Time
 	// stats and exit are when to print counters and when to end; the zero
 	// time is never.
 	stats, exit time.Time
@@ -53,18 +42,19 @@ type firewall struct {
 func newFirewall(o *options, d devices, out io.Writer) (*firewall, error) {
 	c := o.config
 	c.Interfaces = nil
+	f := &firewall{devices: d, out: out, interval: o.stats}
 	for i, name := range ifaceNames {
+		f.links[i] = link.New(d.nics[i])
 		n := o.config.Interfaces[i]
-		n.Name, n.Port, n.MAC, n.MTU = name, d.nics[i], wire.MAC(d.nics[i].MAC()), d.nics[i].MTU()
+		n.Name, n.Port, n.MAC, n.MTU = name, f.links[i], wire.MAC(d.nics[i].MAC()), d.nics[i].MTU()
 		c.Interfaces = append(c.Interfaces, n)
 	}
-	e, err := engine.New(c)
-	if err != nil {
+	var err error
+	if f.engine, err = engine.New(c); err != nil {
 		return nil, err
 	}
-	f := &firewall{devices: d, engine: e, out: out, interval: o.stats}
-	for i := range f.handlers {
-		f.handlers[i] = func(frame []byte, _ abi.VNETHeader, _ [][]byte) { e.Input(i, frame, f.nanos) }
+	for i, l := range f.links {
+		l.Attach(f.engine, i)
 	}
 	f.start = time.Now()
 	if o.stats > 0 {
@@ -97,7 +87,7 @@ func (f *firewall) loop() error {
 			f.report("exit", now)
 			return err
 		}
-		f.engine.Tick(f.nanos)
+		f.engine.Tick(f.nanos(now))
 		if !f.stats.IsZero() && !now.Before(f.stats) {
 			f.report("timer", now)
 			for !f.stats.After(now) {
@@ -122,12 +112,12 @@ func (f *firewall) loop() error {
 // may be more; then both devices are ready, so that one that is never empty
 // cannot keep the other waiting.
 func (f *firewall) drain(ready *uint64, now time.Time) (busy bool, err error) {
-	f.nanos = int64(now.Sub(f.start))
-	for i, n := range f.nics {
+	nanos := f.nanos(now)
+	for i, l := range f.links {
 		if *ready>>i&1 == 0 {
 			continue
 		}
-		count, err := n.Receive(f.handlers[i])
+		count, err := l.Drain(nanos)
 		if err != nil {
 			return false, err
 		}
@@ -138,6 +128,9 @@ func (f *firewall) drain(ready *uint64, now time.Time) (busy bool, err error) {
 	}
 	return busy, nil
 }
+
+// nanos is the engine's clock.
+func (f *firewall) nanos(now time.Time) int64 { return int64(now.Sub(f.start)) }
 
 // deadline is when there is something to do even if no frame comes.
 func (f *firewall) deadline() time.Time {

@@ -10,6 +10,7 @@ import (
 
 	"tender/abi"
 	"tender/guest"
+	"tender/guest/net/link"
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 )
@@ -46,7 +47,9 @@ func (n *fakeNIC) Receive(handle guest.Handler) (int, error) {
 	return 1, nil
 }
 
-func (n *fakeNIC) WriteFrame(p []byte) error {
+func (n *fakeNIC) Offloads() bool { return false }
+
+func (n *fakeNIC) Write(p []byte, _ abi.VNETHeader, _ [][]byte) error {
 	if !n.quiet {
 		n.sent = append(n.sent, bytes.Clone(p))
 	}
@@ -71,7 +74,7 @@ func sleep(deadline time.Time) (uint64, error) {
 
 func fakeDevices() (*fakeNIC, *fakeNIC, devices) {
 	o, i := &fakeNIC{mac: wire.MAC{2, 0, 0, 0, 0, 0xa}}, &fakeNIC{mac: wire.MAC{2, 0, 0, 0, 0, 0xb}}
-	return o, i, devices{nics: [2]nic{o, i}, poller: fakePoller{sleep}}
+	return o, i, devices{nics: [2]link.Device{o, i}, poller: fakePoller{sleep}}
 }
 
 var (

@@ -28,6 +28,9 @@ func openDevices() (devices, error) {
 		return d, err
 	}
 	for i := range nics {
+		if _, err := path.Port(i).Offload(); err != nil {
+			return d, err
+		}
 		d.nics[i] = path.Port(i)
 	}
 	d.poller = path

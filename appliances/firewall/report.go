@@ -32,7 +32,7 @@ func (f *firewall) report(at string, now time.Time) {
 		fmt.Fprintf(&b, " held=%d dropped=%d tx_forwarded=%d tx_fragments=%d tx_arp=%d tx_icmp=%d tx_failed=%d arp_conflicts=%d neighbours=%d\n",
 			c.Held, c.Dropped(), c.TxForwarded, c.TxFragments, c.TxARP, c.TxICMP, c.TxFailed, c.ARPConflicts, c.Neighbours)
 	}
-	n := f.engine.FlowCounters(int64(now.Sub(f.start)))
+	n := f.engine.FlowCounters(f.nanos(now))
 	fmt.Fprintf(&b, "firewall: flows at=%s t=%.3f active=%d begun=%d expired=%d evicted=%d reused=%d refused=%d icmp_errors_suppressed=%d\n",
 		at, t, n.Active, n.Begun, n.Expired, n.Evicted, n.Reused, n.Refused, f.engine.ICMPErrorsSuppressed())
 	table(&b, &counters)

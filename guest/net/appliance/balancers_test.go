@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"tender/guest/net/link"
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 )
@@ -65,7 +66,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		p := balancing()
 		c.change(p)
-		var devices []Device
+		var devices []link.Device
 		for i := range p.NICs {
 			devices = append(devices, &nic{mac: wire.MAC{2, 0, 0, 0, 1, byte(i)}, mtu: 1500})
 		}

@@ -4,30 +4,19 @@ import (
 	"fmt"
 	"io"
 
-	"tender/abi"
-	"tender/guest"
 	"tender/guest/net/balance"
 	"tender/guest/net/engine"
 	"tender/guest/net/journal"
+	"tender/guest/net/link"
 	"tender/guest/net/packet"
 	"tender/guest/net/route"
 	"tender/guest/net/wire"
 )
 
-// Device is what an appliance needs of a network device; *guest.PathPort is one.
-type Device interface {
-	MAC() [6]byte
-	MTU() int
-	// Receive hands frames that wait to handle, some at a time, and returns how
-	// many they were: none if there is none now.
-	Receive(handle guest.Handler) (n int, err error)
-	WriteFrame(p []byte) error
-}
-
 // Appliance is a program at work. It is for one goroutine.
 type Appliance struct {
 	program *Program
-	devices []Device
+	devices []*link.Link
 	poller  Poller
 	engine  *engine.Engine
 	journal *journal.Journal
@@ -35,15 +24,12 @@ type Appliance struct {
 	// ports are the engine's interfaces of the devices, numbers the engine's
 	// interfaces of Program.Ifaces.
 	ports, numbers []int
-	// handlers take the devices' frames, which come in at nanos.
-	handlers  []guest.Handler
-	nanos     int64
-	clock     clock
-	timers    []timer
-	sender    sender
-	sampler   *sampler
-	askers    []*asker
-	balancers []*balance.Balancer
+	clock          clock
+	timers         []timer
+	sender         sender
+	sampler        *sampler
+	askers         []*asker
+	balancers      []*balance.Balancer
 	// leases are the addresses of interfaces that are not Static, by their
 	// place in Program.Ifaces.
 	leases map[int]lease
@@ -51,11 +37,14 @@ type Appliance struct {
 
 // New checks the program against its devices, which are those of Program.NICs
 // in their order, and makes all that it needs. What it prints goes to out.
-func New(p *Program, devices []Device, poller Poller, out io.Writer) (*Appliance, error) {
+func New(p *Program, devices []link.Device, poller Poller, out io.Writer) (*Appliance, error) {
 	if len(devices) != len(p.NICs) {
 		return nil, fmt.Errorf("the program names %d network devices, and there are %d", len(p.NICs), len(devices))
 	}
-	a := &Appliance{program: p, devices: devices, poller: poller, journal: p.Journal, out: out, leases: map[int]lease{}}
+	a := &Appliance{program: p, poller: poller, journal: p.Journal, out: out, leases: map[int]lease{}}
+	for _, d := range devices {
+		a.devices = append(a.devices, link.New(d))
+	}
 	if a.journal == nil {
 		a.journal = journal.New(journal.Config{Console: out})
 	}
@@ -72,10 +61,8 @@ func New(p *Program, devices []Device, poller Poller, out io.Writer) (*Appliance
 	if err := a.checkServers(); err != nil {
 		return nil, err
 	}
-	for d := range devices {
-		a.handlers = append(a.handlers, func(frame []byte, _ abi.VNETHeader, _ [][]byte) {
-			a.engine.Input(a.ports[d], frame, a.nanos)
-		})
+	for d, l := range a.devices {
+		l.Attach(a.engine, a.ports[d])
 	}
 	if err := a.prepare(); err != nil {
 		return nil, err

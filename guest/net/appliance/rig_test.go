@@ -9,6 +9,7 @@ import (
 	"tender/abi"
 	"tender/guest"
 	"tender/guest/net/journal"
+	"tender/guest/net/link"
 	"tender/guest/net/nettest"
 	"tender/guest/net/wire"
 )
@@ -36,7 +37,9 @@ func (n *nic) Receive(handle guest.Handler) (int, error) {
 	return count, nil
 }
 
-func (n *nic) WriteFrame(p []byte) error {
+func (n *nic) Offloads() bool { return false }
+
+func (n *nic) Write(p []byte, _ abi.VNETHeader, _ [][]byte) error {
 	if n.quiet {
 		return nil
 	}
@@ -68,7 +71,7 @@ type rig struct {
 func newRig(t testing.TB, p *Program, hosts ...host) *rig {
 	t.Helper()
 	r := &rig{t: t, hosts: hosts}
-	var devices []Device
+	var devices []link.Device
 	for i := range p.NICs {
 		n := &nic{t: t, mac: wire.MAC{2, 0, 0, 0, 1, byte(i)}, mtu: 1500}
 		r.nics, devices = append(r.nics, n), append(devices, n)

@@ -8,6 +8,7 @@ import (
 
 	"tender/guest"
 	"tender/guest/net/engine"
+	"tender/guest/net/link"
 	"tender/guest/net/wire"
 )
 
@@ -69,12 +70,11 @@ func (a *Appliance) Run(ctx context.Context) error {
 // drain takes what one turn of each ready device gives, and reports whether
 // there may be more.
 func (a *Appliance) drain(ready *uint64, nanos int64) (busy bool, err error) {
-	a.nanos = nanos
 	for d, device := range a.devices {
 		if *ready>>d&1 == 0 {
 			continue
 		}
-		n, err := device.Receive(a.handlers[d])
+		n, err := device.Drain(nanos)
 		if err != nil {
 			return false, err
 		}
@@ -134,8 +134,11 @@ func run(p *Program) error {
 	if err != nil {
 		return err
 	}
-	var devices []Device
+	var devices []link.Device
 	for i := range nics {
+		if _, err := path.Port(i).Offload(); err != nil {
+			return err
+		}
 		devices = append(devices, path.Port(i))
 	}
 	a, err := New(p, devices, path, os.Stdout)

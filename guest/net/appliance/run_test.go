@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tender/guest"
+	"tender/guest/net/link"
 )
 
 // sleeper is a poller that waits for its deadline, or for ever.
@@ -33,7 +34,7 @@ func TestRun(t *testing.T) {
 	defer cancel()
 	s := &sleeper{turns: 60, cancel: cancel}
 	var out strings.Builder
-	devices := []Device{&nic{t: t, mac: router.mac, mtu: 1500}, &broken{nic: nic{t: t, mac: web.mac, mtu: 1500}}}
+	devices := []link.Device{&nic{t: t, mac: router.mac, mtu: 1500}, &broken{nic: nic{t: t, mac: web.mac, mtu: 1500}}}
 	a, err := New(p, devices, s, &out)
 	if err != nil {
 		t.Fatal(err)
