@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"tender/abi"
 	"tender/image"
@@ -74,11 +73,11 @@ func readLinked(path string, spec *image.Spec) (archive uint64, err error) {
 	return archive, nil
 }
 
-// takesOffloads says whether the program has the TCP/IP stack in it, which
-// leaves checksums and segments to the host if it can.
+// takesOffloads says whether the program may call guest.NIC.Offload: then what that
+// needs is linked.
 func takesOffloads(symbols []elf.Symbol) bool {
 	return slices.ContainsFunc(symbols, func(s elf.Symbol) bool {
-		return strings.HasPrefix(s.Name, "tender/guest/stack.(*offload).")
+		return s.Name == "tender/guest.(*rings).offload"
 	})
 }
 
