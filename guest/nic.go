@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -72,8 +73,12 @@ func (n *NIC) TryReadFrame(p []byte) (size int, ok bool, err error) {
 	return 0, false, fmt.Errorf("reading from network device %q: %w", n.name, err)
 }
 
-// WriteFrame sends one frame, Ethernet header included. Frames that the host
-// has no room for are dropped without an error.
+// ErrFull is the error of sending a frame where too many wait to be sent: it is
+// lost, as with any device whose queue is full.
+var ErrFull = errors.New("no room to send a frame")
+
+// WriteFrame sends one frame, Ethernet header included. It fails with ErrFull, but
+// frames that get lost in the host are no error.
 func (n *NIC) WriteFrame(p []byte) error {
 	if n.rings != nil {
 		parts := [1][]byte{p}

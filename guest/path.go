@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -123,10 +122,6 @@ func (p *PathPort) takes(pieces int) bool {
 	p.room = p.nic.rings.port.Room()
 	return pieces <= min(p.room, cap(p.out))
 }
-
-// ErrFull is the error of PathPort.Write where there is no room for a frame: too
-// many wait to be sent.
-var ErrFull = errors.New("no room to send a frame")
 
 // MAC is the device's Ethernet address.
 func (p *PathPort) MAC() [6]byte { return p.nic.MAC() }

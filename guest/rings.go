@@ -155,8 +155,8 @@ func (r *rings) read(p []byte) (n int, ok bool) {
 	return n, ok
 }
 
-// write sends a copy of the parts, which it changes, as one frame. Without free
-// chunks the frame is lost, as with a full queue.
+// write sends a copy of the parts, which it changes, as one frame. It fails with
+// ErrFull if there is no room for it.
 func (r *rings) write(parts [][]byte) error {
 	r.sendMu.Lock()
 	defer r.sendMu.Unlock()
@@ -167,10 +167,14 @@ func (r *rings) write(parts [][]byte) error {
 	if err != nil {
 		return err
 	}
-	if len(frames) > 0 {
-		r.port.Send(frames)
+	full := len(frames) == 0 || r.port.Send(frames) == 0
+	if err := r.kick(); err != nil {
+		return err
 	}
-	return r.kick()
+	if full {
+		return ErrFull
+	}
+	return nil
 }
 
 // compose copies the parts, which it changes, to chunks for one frame: none if

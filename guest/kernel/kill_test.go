@@ -95,7 +95,7 @@ func TestSignalForProgram(t *testing.T) {
 		handle(t, sigTERM, handler)
 		for i, state := range []uint32{threadFutex, threadSleep, threadEpoll} {
 			th := threads[int64(i+2)]
-			th.state, th.deadline, th.ax = state, never, 99
+			th.state, th.deadline, th.ax, th.queued = state, never, 99, false
 		}
 		runHead, runTail = 0, 0
 		for _, tid := range c.masked {

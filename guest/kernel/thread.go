@@ -17,6 +17,7 @@ type thread struct {
 	registers // first: the assembly takes a *thread for its registers
 
 	next      uintptr // *thread, in the run queue
+	queued    bool    // it is in the run queue
 	all       uintptr // *thread, in the list of all
 	state     uint32
 	tid       int32
@@ -103,9 +104,14 @@ func sysClone(flags, sp, tls uintptr) int64 {
 	return int64(t.tid)
 }
 
-// ready puts a thread at the end of the run queue.
+// ready puts a thread at the end of the run queue, where it is once: one that
+// has just blocked may be woken before the kernel is left.
 func ready(t *thread) {
-	t.state, t.deadline, t.next = threadRunnable, never, 0
+	t.state, t.deadline = threadRunnable, never
+	if t.queued {
+		return
+	}
+	t.queued, t.next = true, 0
 	if runTail != 0 {
 		at[thread](runTail).next = addrOf(t)
 	} else {
@@ -167,7 +173,7 @@ func schedule() {
 		wakeExpired(clock)
 	}
 	t := self()
-	if t.state == threadRunnable {
+	if t.state == threadRunnable && !t.queued {
 		if !resched {
 			return
 		}
@@ -178,6 +184,7 @@ func schedule() {
 		idle()
 	}
 	t = at[thread](runHead)
+	t.queued = false
 	runHead = t.next
 	if runHead == 0 {
 		runTail = 0

@@ -162,3 +162,25 @@ func TestThreadLimit(t *testing.T) {
 		t.Errorf("threads that come and go took %d pages", free-pages.free)
 	}
 }
+
+// A thread that is woken before the kernel is left after the call in which it
+// blocked is in the run queue once, and not at all while it runs.
+func TestWokenBeforeLeaving(t *testing.T) {
+	for _, tick := range []uint64{0, 1} {
+		threads := startThreads(t, 2)
+		for _, want := range []int32{2, 3, 1, 2, 3, 1} {
+			block(threadSleep, monotonic()-1)
+			tender.Tick = tick
+			leave()
+			queued := 0
+			for a := runHead; a != 0 && queued < len(threads); a = at[thread](a).next {
+				if queued++; a == current {
+					t.Errorf("tick %d: thread %d runs and is queued", tick, self().tid)
+				}
+			}
+			if queued != len(threads)-1 || self().tid != want {
+				t.Fatalf("tick %d: %d threads are queued, and %d runs; want %d and %d", tick, queued, self().tid, len(threads)-1, want)
+			}
+		}
+	}
+}

@@ -37,9 +37,7 @@ type lab struct {
 	cmd     *exec.Cmd
 	ended   chan error
 	starts  int
-	// strict has audit put up with nothing that is known to be wrong.
-	strict bool
-	folder string
+	folder  string
 }
 
 // newLab makes the namespace and, for each device, a TAP of the same name with a

@@ -37,7 +37,7 @@ func main() {
 		copy(dst[:], frame)
 		copy(frame, frame[6:12])
 		copy(frame[6:], dst[:])
-		if err := nic.WriteFrame(frame); err != nil {
+		if err := nic.WriteFrame(frame); err != nil && err != guest.ErrFull {
 			log.Fatal(err)
 		}
 	}

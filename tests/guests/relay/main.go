@@ -38,7 +38,7 @@ func relay(from, to *guest.NIC) {
 		if binary.BigEndian.Uint16(frame[12:]) == 0xdead {
 			panic("the fatal frame")
 		}
-		if err := to.WriteFrame(frame[:n]); err != nil {
+		if err := to.WriteFrame(frame[:n]); err != nil && err != guest.ErrFull {
 			log.Fatal(err)
 		}
 	}
