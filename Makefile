@@ -5,6 +5,7 @@
 # make test-stdlib     the standard library's own tests as unikernels: writes docs/stdlib.md; make test runs a part of it
 # make bench      the figures of docs/SPECIFICATION.md, measured on this machine
 # make soak       ten minutes of requests to guests under both tenders, of which none may fail
+# make soak-path  an hour of checksummed frames through guests under both tenders, of which each is accounted for
 # make bench-firewall  throughput over the number of rules, against Linux; writes build/bench-firewall.{json,svg}
 # make check      formatting, vet, tidy module files
 # make fuzz       every fuzz target for FUZZTIME (default 30s each)
@@ -16,7 +17,7 @@ FUZZTIME ?= 30s
 # The sources an image or the tender is made of.
 SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine datapath guest hvt image machine nacl netback seccomp spt toolchain) -type f)
 
-.PHONY: all demo test test-hardware test-stdlib bench soak check fuzz deps clean
+.PHONY: all demo test test-hardware test-stdlib bench soak soak-path bench-firewall check fuzz deps clean
 
 all: bin/tender bin/hello.hvt bin/firewall.hvt
 
@@ -59,6 +60,9 @@ bench: deps all
 
 soak: deps all
 	$(GO) run ./tests/bench -only soak -soak 10m bin/tender
+
+soak-path: deps all
+	$(GO) test ./tests/datapath -run TestSoak -soak=1h -timeout=2h -v
 
 bench-firewall: deps all
 	$(GO) run ./tests/benchfirewall bin/tender
