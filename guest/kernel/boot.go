@@ -62,6 +62,7 @@ func bootHVT(b *abi.HVTBoot) machine {
 
 func bootSPT(b *abi.SPTBoot) machine {
 	onSPT = true
+	tscSteady = steadyTSC()
 	record = addrOf(&hostRecord)
 	sptEpollFD, sptTimerFD = uintptr(uint32(b.EpollFD)), uintptr(uint32(b.TimerFD))
 	manifest = uintptr(b.Manifest)

@@ -3,13 +3,13 @@ package kernel
 // Time. The monotonic clock is the time stamp counter, scaled as section 4.3
 // of the ABI sheet says; the wall clock is the host's at the last WALLTIME
 // hypercall plus the monotonic time since, so that reading either costs no
-// exit. Under spt both clocks are the host's.
+// exit. Under spt both clocks are the host's, see hosttime.go.
 
 const (
 	second      = 1000000000
 	never       = int64(-1) // no deadline
 	maxTime     = int64(1<<63 - 1)
-	wallRefresh = 16 * second // between WALLTIME hypercalls
+	wallRefresh = int64(16 * second) // between WALLTIME hypercalls
 )
 
 var (
@@ -52,7 +52,7 @@ func clockInit(hz uint64) {
 // zero for no time at all.
 func monotonic() int64 {
 	if onSPT {
-		clock = sptClock(clockMonotonic)
+		clock = hostMonotonic()
 		return clock
 	}
 	clock = second + int64(scaled(rdtsc()-tscStart, tscMult, tscShift))
@@ -61,11 +61,11 @@ func monotonic() int64 {
 
 // walltime is nanoseconds since 1970 UTC.
 func walltime() int64 {
+	now, refresh := monotonic(), wallRefresh
 	if onSPT {
-		return sptClock(clockRealtime)
+		refresh = guessFor
 	}
-	now := monotonic()
-	if now-wallAt > wallRefresh {
+	if now-wallAt >= refresh {
 		wallBase = hostWalltime()
 		wallAt = now
 	}

@@ -31,9 +31,10 @@ const (
 var (
 	sptEpollFD, sptTimerFD uintptr
 
-	sptTime   timespec
-	sptExpiry [2]timespec // struct itimerspec: interval and value
-	sptEvents [abi.ManifestMaxEntries]epollEvent
+	sptExpires int64 // when the timer is set for, or 0
+	sptTime    timespec
+	sptExpiry  [2]timespec // struct itimerspec: interval and value
+	sptEvents  [abi.ManifestMaxEntries]epollEvent
 )
 
 func sptClock(id uintptr) int64 {
@@ -72,7 +73,9 @@ func sptPoll(timeout int64) uint64 {
 	wait := ^uintptr(0) // for ever, since the timer ends it
 	if timeout == 0 {
 		wait = 0
-	} else {
+	} else if until := clock + timeout; sptExpires <= clock || until < sptExpires {
+		// A timer that ends too early ends a sleep too early, and no more.
+		sptExpires = until
 		sptExpiry[1] = timespec{timeout / second, timeout%second | 1}
 		linux(linuxTimerfdSettime, sptTimerFD, 0, addrOf(&sptExpiry), 0, 0, 0)
 	}
