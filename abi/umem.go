@@ -24,8 +24,8 @@ package abi
 //
 // A guest waits with more frames to send until no more chunks than a ring has
 // slots are in transmit and completion together: the tender does not send without
-// room in completion. With UMEMChains, it does not receive with fewer than
-// UMEMMaxChain chunks.
+// room in completion. With UMEMChains, it may wait for up to UMEMMaxChain chunks
+// in fill before it receives.
 //
 // An index counts entries since the start, modulo 2^32; entry i is in slot
 // i mod slots. A producer writes entries and then its index, a consumer reads

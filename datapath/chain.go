@@ -2,23 +2,57 @@ package datapath
 
 import "tender/abi"
 
-// deliverChain puts the n bytes that were read into the i-th chunk, which has room
-// for less, and behind it into the ring.
-func (p *port) deliverChain(u *UMEM, i, n int) bool {
-	d := p.free[i]
-	rest := p.choice.spill(i)[:n-int(d.Len())]
-	var more [abi.UMEMMaxChain - 1]abi.UMEMDesc
-	k := p.spare(u, more[:], len(rest))
-	if k == 0 {
-		return false
+// finishCopies puts the frames that came into the ring, in as many chunks as they
+// take. The others wait if there are too few.
+func (p *port) finishCopies(u *UMEM) (got int) {
+	for ; p.next < p.reading; p.next++ {
+		buffer, n := p.choice.buffer(p.next), int(p.readResult[p.next])
+		if !p.holds && !p.readable(n, len(buffer)) {
+			continue
+		}
+		ok := p.deliver(u, buffer[p.choice.skip:n])
+		if p.holds = !ok && !p.hasRoom(abi.UMEMMaxChain); p.holds {
+			return got
+		}
+		if !ok {
+			p.counters.dropped[ReceiveNoRoom].Add(1) // chunks of next to nothing
+			continue
+		}
+		p.counters.ReceivedBytes.Add(uint64(n - p.choice.header))
+		got++
 	}
-	skip := p.choice.skip
-	p.receive.put(abi.NewUMEMDesc(d.Offset()+uint32(skip), d.Len()-uint16(skip)) | abi.UMEMMore)
-	for j, d := range more[:k] {
-		size := copy(u.bytes(d), rest)
-		rest = rest[size:]
-		d = abi.NewUMEMDesc(d.Offset(), uint16(size))
-		if j < k-1 {
+	p.plan()
+	return got
+}
+
+// hasRoom says that there are at least n chunks and n slots for a frame.
+func (p *port) hasRoom(n uint32) bool {
+	return uint32(p.nfree)+p.fill.waiting() >= n && p.receive.mask+1-p.receive.used() >= n
+}
+
+// deliver copies a frame to chunks and puts them into the ring. If there are too
+// few, or too few slots, it takes none.
+func (p *port) deliver(u *UMEM, frame []byte) bool {
+	var chain [abi.UMEMMaxChain]abi.UMEMDesc
+	slots := min(p.receive.mask+1-p.receive.used(), abi.UMEMMaxChain)
+	k := uint32(0)
+	for rest := len(frame); rest > 0; k++ {
+		d, ok := abi.UMEMDesc(0), k < slots
+		if ok {
+			d, ok = p.chunk(u)
+		}
+		if !ok {
+			p.nfree += copy(p.free[p.nfree:], chain[:k])
+			return false
+		}
+		chain[k] = d
+		rest -= int(d.Len())
+	}
+	for i, d := range chain[:k] {
+		n := copy(u.bytes(d), frame)
+		frame = frame[n:]
+		d = abi.NewUMEMDesc(d.Offset(), uint16(n))
+		if uint32(i) < k-1 {
 			d |= abi.UMEMMore
 		}
 		p.receive.put(d)
@@ -26,33 +60,11 @@ func (p *port) deliverChain(u *UMEM, i, n int) bool {
 	return true
 }
 
-// spare takes chunks with room for n bytes, and returns how many they are; 0 if
-// there are too few, or too few slots in the receive ring for a chain of them and
-// one more.
-func (p *port) spare(u *UMEM, chunks []abi.UMEMDesc, n int) (k int) {
-	slots := p.receive.mask + 1
-	used := p.receive.used()
-	for n > 0 && k < len(chunks) && used < slots && uint32(k)+2 <= slots-used {
-		var d abi.UMEMDesc
-		switch waiting := p.fill.waiting(); {
-		case p.nfree > p.reading:
-			p.nfree--
-			d = p.free[p.nfree]
-		case waiting == 0 || waiting > slots:
-			n, used = 1, slots
-			continue
-		default:
-			if d = p.fill.take(); p.badRoom(u, d) {
-				continue
-			}
-		}
-		chunks[k] = d
-		k++
-		n -= int(d.Len())
+// chunk is one to receive into, if there is one.
+func (p *port) chunk(u *UMEM) (abi.UMEMDesc, bool) {
+	if p.nfree > 0 {
+		p.nfree--
+		return p.free[p.nfree], true
 	}
-	if n <= 0 {
-		return k
-	}
-	p.nfree += copy(p.free[p.nfree:], chunks[:k])
-	return 0
+	return p.fromFill(u)
 }

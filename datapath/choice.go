@@ -10,9 +10,6 @@ import (
 )
 
 const (
-	// maxLargeReads is the most reads of a round while each may give a frame of
-	// 64 KiB.
-	maxLargeReads = 32
 	// minRoom is the least room of a chunk to receive into: no frame is shorter,
 	// nor is a header.
 	minRoom = 64
@@ -29,8 +26,9 @@ type choice struct {
 	// header is the size of the device's headers. Of these, the guest does not
 	// see skip bytes, and writes prefix.
 	header, skip, prefix int
-	// spills have the ends of frames that are longer than a chunk has room for.
-	spills []byte
+	// buffers are what frames of several chunks are read to. Those that no long
+	// frame comes to are memory in name only.
+	buffers []byte
 	// bounce is a frame that is put together, for writes without io_uring.
 	bounce []byte
 	// vectors are of a round's frames in pieces, used of them in use.
@@ -47,7 +45,7 @@ func newChoice(u *UMEM, i int, dev netback.Device) choice {
 		c.dev, c.header, c.skip = o, abi.VNETHeaderBytes, abi.VNETHeaderBytes
 		c.offered |= abi.UMEMOffloads
 		c.bounce = make([]byte, abi.UMEMMaxFrame+abi.VNETHeaderBytes)
-		c.vectors = make([]unix.Iovec, 2*maxBatch+maxParts)
+		c.vectors = make([]unix.Iovec, maxBatch+maxParts)
 	}
 	atomic.StoreUint32(&c.shared.Offers, c.offered)
 	return c
@@ -81,34 +79,19 @@ func (c *choice) follow() {
 	if w&abi.UMEMOffloads != 0 {
 		c.skip, c.prefix = 0, c.header
 	}
-	if w&abi.UMEMChains != 0 && c.spills == nil {
-		c.spills = make([]byte, maxLargeReads*abi.UMEMMaxFrame)
+	if w&abi.UMEMChains != 0 && c.buffers == nil {
+		c.buffers = make([]byte, maxBatch*abi.UMEMMaxFrame)
 		if c.bounce == nil {
 			c.bounce = make([]byte, abi.UMEMMaxFrame)
-			c.vectors = make([]unix.Iovec, 2*maxBatch+maxParts)
+			c.vectors = make([]unix.Iovec, maxBatch+maxParts)
 		}
 	}
 	c.has = w
 	atomic.StoreUint32(&c.shared.Has, w)
 }
 
-// maxReads is the most reads of a round, given the slots of the receive ring and
-// the chunks that are free. What is read must not be dropped for want of them: it
-// better waits in the host's queue.
-func (c *choice) maxReads(slots, chunks uint32) int {
-	if !c.chains() {
-		return int(min(slots, maxBatch))
-	}
-	return int(min(slots/abi.UMEMMaxChain, maxLargeReads, chunks/abi.UMEMMaxChain))
-}
-
-// spill is what is read behind the i-th chunk of a round; none without chains.
-func (c *choice) spill(i int) []byte {
-	if !c.chains() {
-		return nil
-	}
-	return c.spills[i*abi.UMEMMaxFrame : (i+1)*abi.UMEMMaxFrame]
-}
+// buffer is what the i-th frame of a round is read to, with chains.
+func (c *choice) buffer(i int) []byte { return c.buffers[i*abi.UMEMMaxFrame : (i+1)*abi.UMEMMaxFrame] }
 
 // padded says that the guest's frames have to get a header.
 func (c *choice) padded() bool { return c.header > c.prefix }
@@ -140,14 +123,6 @@ func (c *choice) gather(u *UMEM, parts []abi.UMEMDesc) []unix.Iovec {
 	for _, d := range parts {
 		c.vector(u.bytes(d))
 	}
-	return c.vectors[start:c.used]
-}
-
-// scatter describes where a frame is read to.
-func (c *choice) scatter(room []byte, i int) []unix.Iovec {
-	start := c.used
-	c.vector(room)
-	c.vector(c.spill(i))
 	return c.vectors[start:c.used]
 }
 

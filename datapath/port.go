@@ -31,11 +31,16 @@ type port struct {
 	fill, receive, transmit, completion ring
 	choice                              choice
 
-	// free are chunks taken from fill and not used yet, the first reading of
-	// them in this round's reads.
-	free    [maxBatch + abi.UMEMMaxChain]abi.UMEMDesc
-	nfree   int
-	reading int
+	// free are chunks taken from fill and not used yet.
+	free  [maxBatch + abi.UMEMMaxChain]abi.UMEMDesc
+	nfree int
+	// reading is how many frames are read at a time, came how many of them there
+	// were, next the first that the guest does not have, and reads how many of them
+	// this round is to read. Without chains a frame is read to the chunk in the same
+	// place of free; with them it is copied from the tender's memory. holds says that
+	// it waits there for chunks.
+	reading, came, next, reads int
+	holds                      bool
 	// batch is how many reads to try: what came last time, and some more.
 	batch int
 	// parts are the descriptors of this round's frames to send; the n-th frame's
@@ -60,32 +65,49 @@ func newPort(u *UMEM, i int, dev netback.Device) *port {
 	}
 }
 
-// prepareReads takes chunks for the reads of a round, as many as the guest has
-// room for frames.
-func (p *port) prepareReads(u *UMEM) error {
-	p.reading = 0
-	used := p.receive.used()
+// prepareReads plans the reads of a round, as many as the guest has room for
+// frames. last says that there shall be none.
+func (p *port) prepareReads(u *UMEM, last bool) error {
+	p.reads = 0
+	used, waiting := p.receive.used(), p.fill.waiting()
 	if used > p.receive.mask+1 {
 		return breach("%d frames received in %d slots", used, p.receive.mask+1)
 	}
-	waiting := p.fill.waiting()
 	if waiting > p.fill.mask+1 {
 		return breach("%d chunks to fill in %d slots", waiting, p.fill.mask+1)
 	}
-	if p.gone {
+	if p.gone || last || p.holds {
 		return nil
 	}
-	want := min(p.batch, p.choice.maxReads(p.receive.mask+1-used, uint32(p.nfree)+waiting))
-	for ; p.nfree < want && waiting > 0; waiting-- {
-		d := p.fill.take()
-		if p.badRoom(u, d) {
-			continue
+	p.reading, p.next, p.came = min(p.batch, int(p.receive.mask+1-used)), 0, 0
+	if p.choice.chains() {
+		if p.nfree == 0 && waiting == 0 {
+			p.reading = 0
+		}
+		p.reads = p.reading
+		return nil
+	}
+	for p.nfree < p.reading {
+		d, ok := p.fromFill(u)
+		if !ok {
+			break
 		}
 		p.free[p.nfree] = d
 		p.nfree++
 	}
-	p.reading = min(want, p.nfree)
+	p.reading = min(p.reading, p.nfree)
+	p.reads = p.reading
 	return nil
+}
+
+// fromFill is the next chunk that the guest lends, if there is one.
+func (p *port) fromFill(u *UMEM) (d abi.UMEMDesc, ok bool) {
+	for waiting := min(p.fill.waiting(), p.fill.mask+1); waiting > 0; waiting-- {
+		if d = p.fill.take(); !p.badRoom(u, d) {
+			return d, true
+		}
+	}
+	return 0, false
 }
 
 // badRoom says that nothing can be received into a fill entry.
@@ -100,7 +122,16 @@ func (p *port) badRoom(u *UMEM, d abi.UMEMDesc) bool {
 // finish hands the results of a round to the guest. It says whether anything
 // has moved, and whether a guest that sleeps has to know.
 func (p *port) finish(u *UMEM) (moved, news bool) {
-	got := p.finishReads(u)
+	got := 0
+	if p.choice.chains() {
+		got = p.finishCopies(u)
+	} else {
+		got = p.finishReads()
+	}
+	if got > 0 {
+		p.failures = 0
+		p.counters.Received.Add(uint64(got))
+	}
 	p.finishWrites()
 	p.fill.publish()
 	p.receive.publish()
@@ -109,54 +140,52 @@ func (p *port) finish(u *UMEM) (moved, news bool) {
 	return got+p.nsend+p.refused > 0, got > 0
 }
 
-// finishReads puts the frames that came into the ring.
-func (p *port) finishReads(u *UMEM) (got int) {
-	left, lost := 0, 0
-	for i := range p.reading {
-		n := p.readResult[i]
-		switch {
-		case n <= 0:
-			p.notRead(unix.Errno(-n))
-		case p.deliver(u, i, int(n)):
+// finishReads puts the frames that came into the ring, where they lie.
+func (p *port) finishReads() (got int) {
+	left := 0
+	for ; p.next < p.reading; p.next++ {
+		d, n := p.free[p.next], int(p.readResult[p.next])
+		if p.readable(n, int(d.Len())) {
+			skip := p.choice.skip
+			p.receive.put(abi.NewUMEMDesc(d.Offset()+uint32(skip), uint16(n-skip)))
+			p.counters.ReceivedBytes.Add(uint64(n - p.choice.header))
 			got++
 			continue
-		default:
-			lost++
 		}
-		p.free[left] = p.free[i]
+		p.free[left] = d
 		left++
 	}
 	p.nfree = left + copy(p.free[left:], p.free[p.reading:p.nfree])
-	if got > 0 {
-		p.failures = 0
-		p.counters.Received.Add(uint64(got))
-	}
-	if got+lost == p.reading {
-		p.batch = min(maxBatch, p.batch*2)
-	} else {
-		p.batch = min(maxBatch, got+lost+1)
-	}
+	p.plan()
 	return got
 }
 
-// deliver puts the n bytes that were read into the i-th chunk, and behind it, into
-// the ring. If the guest has no room for them the frame is dropped.
-func (p *port) deliver(u *UMEM, i, n int) bool {
-	d, skip := p.free[i], p.choice.skip
-	room := int(d.Len())
-	switch {
-	case n <= skip || n >= room+len(p.choice.spill(i)):
+// readable says whether a read with a result, into room bytes, gave a frame, and
+// counts what it gave.
+func (p *port) readable(n, room int) bool {
+	if n <= 0 {
+		p.notRead(unix.Errno(-n))
+		return false
+	}
+	p.came++
+	if n <= p.choice.skip || n >= room {
 		// What fills all room may have been longer: the kernel does not say.
 		p.counters.dropped[ReceiveTooLong].Add(1)
 		return false
-	case n <= room:
-		p.receive.put(abi.NewUMEMDesc(d.Offset()+uint32(skip), uint16(n-skip)))
-	case !p.deliverChain(u, i, n):
-		p.counters.dropped[ReceiveNoRoom].Add(1)
-		return false
 	}
-	p.counters.ReceivedBytes.Add(uint64(n - p.choice.header))
 	return true
+}
+
+// plan decides on the next batch, once one has come.
+func (p *port) plan() {
+	switch {
+	case p.reading == 0:
+	case p.came == p.reading:
+		p.batch = min(maxBatch, p.batch*2)
+	default:
+		p.batch = min(maxBatch, p.came+1)
+	}
+	p.reading, p.next, p.came = 0, 0, 0
 }
 
 // notRead is a read that gave nothing.
@@ -187,15 +216,10 @@ func (p *port) tellGone(u *UMEM) (told bool) {
 
 // canReceive says that a frame from the host could be given to the guest.
 func (p *port) canReceive() bool {
-	used, waiting := p.receive.used(), p.fill.waiting()
-	if p.gone || used > p.receive.mask+1 || waiting > p.fill.mask+1 {
-		return false
-	}
-	chunks := uint32(p.nfree) + waiting
-	return chunks > 0 && p.choice.maxReads(p.receive.mask+1-used, chunks) > 0
+	return !p.gone && !p.holds && p.receive.used() <= p.receive.mask && (p.nfree > 0 || p.fill.waiting() > 0)
 }
 
 // hasWork says that the guest has given something to do.
 func (p *port) hasWork() bool {
-	return p.choice.pending() || p.transmit.waiting() > 0 && p.completion.used()+p.needs <= p.completion.mask+1
+	return p.choice.pending() || p.holds && p.hasRoom(abi.UMEMMaxChain) || p.transmit.waiting() > 0 && p.completion.used()+p.needs <= p.completion.mask+1
 }

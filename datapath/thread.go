@@ -169,20 +169,19 @@ func (t *Thread) round() (moved, news bool, err error) {
 	for i, p := range t.ports {
 		if p.choice.pending() && p.transmit.waiting() == 0 {
 			p.choice.follow()
+			p.reading, p.next, p.came, p.holds = 0, 0, 0, false // what waits is of the kind before
 		}
 		if err := p.prepareWrites(t.umem); err != nil {
 			return false, false, err
 		}
-		if p.reading = 0; !t.last {
-			if err := p.prepareReads(t.umem); err != nil {
-				return false, false, err
-			}
+		if err := p.prepareReads(t.umem, t.last); err != nil {
+			return false, false, err
 		}
 		if t.ring == nil {
 			t.moveNow(p)
 			continue
 		}
-		if t.ring.room() < p.nsend+p.reading {
+		if t.ring.room() < p.nsend+p.reads {
 			if err := t.ring.submit(t.counted); err != nil {
 				return false, false, err
 			}
@@ -222,12 +221,11 @@ func (t *Thread) queue(tag uint64, p *port) {
 			t.ring.queueVectors(opWritev, p.fd, p.choice.gather(t.umem, parts), tag|tagWrite|uint64(n))
 		}
 	}
-	for n := range p.reading {
-		room := t.umem.bytes(p.free[n])
+	for n := range p.reads {
 		if p.choice.chains() {
-			t.ring.queueVectors(opReadv, p.fd, p.choice.scatter(room, n), tag|uint64(n))
+			t.ring.queue(opRead, p.fd, p.choice.buffer(n), tag|uint64(n))
 		} else {
-			t.ring.queue(opReadFixed, p.fd, room, tag|uint64(n))
+			t.ring.queue(opReadFixed, p.fd, t.umem.bytes(p.free[n]), tag|uint64(n))
 		}
 	}
 }
@@ -242,17 +240,16 @@ func (t *Thread) moveNow(p *port) {
 		}
 		p.sendResult[n] = outcome(unix.Write(p.fd, frame))
 	}
-	for n := range p.reading {
-		room := t.umem.bytes(p.free[n])
+	for n := range p.reads {
+		var room []byte
 		if p.choice.chains() {
-			p.readResult[n] = outcome(unix.Read(p.fd, p.choice.bounce))
-			got := p.choice.bounce[:max(0, p.readResult[n])]
-			copy(p.choice.spill(n), got[copy(room, got):])
+			room = p.choice.buffer(n)
 		} else {
-			p.readResult[n] = outcome(unix.Read(p.fd, room))
+			room = t.umem.bytes(p.free[n])
 		}
+		p.readResult[n] = outcome(unix.Read(p.fd, room))
 		if p.readResult[n] <= 0 {
-			p.reading = n + 1
+			p.reading, p.reads = n+1, n+1
 			break
 		}
 	}

@@ -24,10 +24,10 @@ const (
 	restrictionSQEOp    = 1
 	restrictionRegister = 0
 	restrictionFlagsOK  = 2
-	opReadv             = 1
 	opWritev            = 2
 	opReadFixed         = 4
 	opWriteFixed        = 5
+	opRead              = 22
 	rwfNowait           = 8
 	enterGetEvents      = 1
 	offSQRing           = 0
@@ -89,7 +89,7 @@ func newUring(memory []byte) (_ *uring, err error) {
 		return nil, fmt.Errorf("pinning %d bytes of guest memory for io_uring: %w", len(memory), err)
 	}
 	allowed := []uringRestriction{
-		{Opcode: restrictionSQEOp, Op: opReadv},
+		{Opcode: restrictionSQEOp, Op: opRead},
 		{Opcode: restrictionSQEOp, Op: opWritev},
 		{Opcode: restrictionSQEOp, Op: opReadFixed},
 		{Opcode: restrictionSQEOp, Op: opWriteFixed},
@@ -120,12 +120,13 @@ func (u *uring) view(p *uringParams) {
 // room is how many operations can still be queued.
 func (u *uring) room() int { return uringEntries - int(u.queued) }
 
-// queue adds a read or write of p, registered memory, which comes back with tag.
+// queue adds a read or write of p, which comes back with tag: registered memory for
+// the operations that are called fixed. p stays until submit returns.
 func (u *uring) queue(op uint8, fd int, p []byte, tag uint64) {
 	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(address(p)), Len: uint32(len(p)), Flags: rwfNowait, UserData: tag})
 }
 
-// queueVectors adds a read or write of several pieces of memory, which need not be
+// queueVectors adds a write of several pieces of memory, which need not be
 // registered. The pieces and the vectors stay until submit returns.
 func (u *uring) queueVectors(op uint8, fd int, v []unix.Iovec, tag uint64) {
 	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(addressOf(v)), Len: uint32(len(v)), Flags: rwfNowait, UserData: tag})
