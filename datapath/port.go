@@ -10,7 +10,7 @@ import (
 const (
 	// maxBatch is the most frames of one device in one direction and round, and
 	// maxParts the most descriptors.
-	maxBatch = 128
+	maxBatch = 256
 	maxParts = 4 * maxBatch
 	// maxFailures is how many reads may fail before the device is taken for gone.
 	maxFailures = 1000

@@ -290,7 +290,7 @@ func (t *Thread) sleep() error {
 			t.fds[i+1].Fd = int32(p.fd)
 		}
 	}
-	if _, err := unix.Ppoll(t.fds, nil, nil); err != nil && err != unix.EINTR {
+	if _, err := Poll(t.fds, nil); err != nil && err != unix.EINTR {
 		return fmt.Errorf("waiting for the network devices: %w", err)
 	}
 	for i, p := range t.ports {

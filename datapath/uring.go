@@ -10,7 +10,7 @@ import (
 )
 
 // uringEntries is the size of the submission queue, and of a batch.
-const uringEntries = 256
+const uringEntries = 512
 
 // Numbers of linux/io_uring.h that golang.org/x/sys/unix does not have.
 const (

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tender/datapath"
 )
 
 // pollArgsSize is of abi.PollArgs: timeout 0, ready set 8, ret 16.
@@ -57,7 +59,7 @@ func (p *poller) wait(mask, nanos uint64) (ready uint64, err error) {
 	started := time.Now()
 	for {
 		p.timeout = unix.NsecToTimespec(int64(max(left, 0)))
-		_, err := unix.Ppoll(p.fds, &p.timeout, nil)
+		_, err := datapath.Poll(p.fds, &p.timeout)
 		if err == nil {
 			break
 		}

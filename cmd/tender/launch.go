@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 
 	"tender/abi"
@@ -17,9 +18,17 @@ import (
 	"tender/netback"
 )
 
+// leastProcs is the least number of places in the Go scheduler: for the threads
+// that run the guest and move its frames, which keep theirs while they sleep
+// shortly, and for all else. If none were free, Go's monitor would not rest.
+const leastProcs = 4
+
 // launch makes a machine of an image, its options and devices, confines the
 // process and runs the guest; it returns the guest's exit status.
 func launch(s stops, im *image.Image, opts *runOptions, devs *devices, std stdio) (int, error) {
+	if std.own {
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), leastProcs))
+	}
 	m, err := newMachine(s.ask, im, opts, devs, std)
 	if err != nil {
 		return 0, err
