@@ -12,7 +12,7 @@ import (
 )
 
 // idleRounds is how often the thread looks in vain before it sleeps.
-const idleRounds = 32
+const idleRounds = 150
 
 // Thread moves the frames of one guest, on an operating system thread of its own.
 type Thread struct {
@@ -158,7 +158,9 @@ func (t *Thread) serve() error {
 					return err
 				}
 				idle = 0
+				continue
 			}
+			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		}
 	}
 }
