@@ -52,6 +52,7 @@ func newCable(t testing.TB, mtu int) *cable {
 		eventfds[i], err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 		check(err)
 	}
+	u.SetLook(10 * time.Second)
 	thread, err := datapath.NewThread(u, devices, eventfds[0], eventfds[1], t.Logf)
 	check(err)
 	thread.Start(func(err error) { t.Error(err) })
@@ -167,6 +168,21 @@ func TestPathForwards(t *testing.T) {
 		if _, err := c.wires[i].Receive(buf, time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("wire %d: a frame too many: %v", i, err)
 		}
+	}
+}
+
+// TestPathLooks waits for frames without sleeping: the Poller knows none of the
+// devices.
+func TestPathLooks(t *testing.T) {
+	c := newCable(t, 1500)
+	for i, w := range c.wires {
+		if err := w.Send(make([]byte, 60)); err != nil {
+			t.Fatal(err)
+		}
+		if ready, err := c.path.Wait(time.Time{}); ready != 1<<i || err != nil {
+			t.Fatalf("devices %b are ready, %v, want %d", ready, err, i)
+		}
+		c.turn(t, func(int, []byte) {})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,10 @@ type path struct {
 // pathShare is the part of the guest's memory that its UMEM may be as large as:
 // it comes on top.
 const pathShare = 4
+
+// look is how long a guest looks for frames in vain before it sleeps, which takes an
+// exit.
+const look = 50 * time.Microsecond
 
 // layOutPath plans a UMEM for the devices.
 func (h *host) layOutPath(memBytes uint64) (*datapath.Layout, error) {
@@ -60,6 +65,7 @@ func (vm *VM) offerPath(c *Config, l datapath.Layout) (err error) {
 	if err != nil {
 		return err
 	}
+	u.SetLook(look)
 	p := &path{names: names, doorbell: -1, wake: -1}
 	defer func() {
 		if err != nil {

@@ -43,6 +43,9 @@ func (p *Port) Receive(frames []Frame) int {
 	return n
 }
 
+// Waits says that there are frames to receive. It takes no lock.
+func (p *Port) Waits() bool { return p.receive.waits() }
+
 // Lend gives the tender chunks to receive into, before the first Receive.
 func (p *Port) Lend() {
 	p.rx.Lock()

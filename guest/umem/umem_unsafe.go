@@ -73,6 +73,9 @@ func (r *ring) take() (d abi.UMEMDesc, ok bool) {
 	return d, true
 }
 
+// waits says that there are entries to take. Others may take them meanwhile.
+func (r *ring) waits() bool { return atomic.LoadUint32(r.other) != atomic.LoadUint32(r.own) }
+
 // put adds an entry; false if there is no room. For a producer.
 func (r *ring) put(d abi.UMEMDesc) bool {
 	if r.index-r.cached > r.mask {
