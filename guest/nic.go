@@ -102,7 +102,7 @@ func (n *NIC) WriteParts(parts [][]byte) error {
 // read and those that are written: they may be TCP segments of up to
 // abi.UMEMMaxFrame bytes, or without a checksum. ok is false if the tender or the
 // host's device cannot have that, and all stays as it was. It is called before
-// the first frame is read or written.
+// the first frame is read or written, and before NewPoller and NewPath.
 func (n *NIC) Offload() (ok bool, err error) {
 	if n.rings == nil {
 		return false, nil

@@ -153,9 +153,6 @@ func (p *PathPort) MAC() [6]byte { return p.nic.MAC() }
 // MTU is that of NIC.MTU.
 func (p *PathPort) MTU() int { return p.nic.MTU() }
 
-// Offload is that of NIC.Offload.
-func (p *PathPort) Offload() (ok bool, err error) { return p.nic.Offload() }
-
 // Offloads says that frames may have something left to do.
 func (p *PathPort) Offloads() bool {
 	return p.nic.rings != nil && p.nic.rings.port.Has(abi.UMEMOffloads)

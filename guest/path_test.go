@@ -75,6 +75,9 @@ func newCable(t testing.TB, mtu int) *cable {
 	check(err)
 	t.Cleanup(func() { check(c.path.Close()) })
 	c.path.add(nics)
+	for _, n := range nics {
+		check(n.rings.lend())
+	}
 	return c
 }
 

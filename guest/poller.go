@@ -20,6 +20,14 @@ func NewPoller(nics ...*NIC) (*Poller, error) {
 	if len(nics) > 63 {
 		return nil, fmt.Errorf("making a poller: %d network devices are too many", len(nics))
 	}
+	for _, n := range nics {
+		if n.rings == nil {
+			continue
+		}
+		if err := n.rings.lend(); err != nil {
+			return nil, err
+		}
+	}
 	w, err := newWaiter(nics)
 	if err != nil {
 		return nil, fmt.Errorf("making a poller: %w", err)

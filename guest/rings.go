@@ -65,12 +65,15 @@ func newRings(u *umem.UMEM, handle uint32, mtu int, bell func() error) (*rings, 
 	if mtu > largestMTU {
 		features = abi.UMEMChains
 	}
-	// What came while nobody had the device open is of no use.
-	if _, err := r.port.Choose(features, r.kick); err != nil {
-		return nil, err
-	}
+	_, err := r.port.Choose(features, r.kick)
+	return r, err
+}
+
+// lend has the tender begin to receive, as the first read does. Until then frames
+// wait in the host's queue, and what they are like can be chosen.
+func (r *rings) lend() error {
 	r.port.Lend()
-	return r, r.kick()
+	return r.kick()
 }
 
 // largestMTU is that of devices whose frames fit a chunk, with two VLAN tags.

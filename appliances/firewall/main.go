@@ -21,6 +21,9 @@ func openDevices() (devices, error) {
 		if err != nil {
 			return d, err
 		}
+		if _, err := n.Offload(); err != nil {
+			return d, err
+		}
 		nics[i] = n
 	}
 	path, err := guest.NewPath(nics[:]...)
@@ -28,9 +31,6 @@ func openDevices() (devices, error) {
 		return d, err
 	}
 	for i := range nics {
-		if _, err := path.Port(i).Offload(); err != nil {
-			return d, err
-		}
 		d.nics[i] = path.Port(i)
 	}
 	d.poller = path

@@ -39,16 +39,18 @@ func (p *Port) Choose(features uint32, kick func() error) (uint32, error) {
 	return features, nil
 }
 
-// drop releases the frames that wait, but does not keep up with a flood.
+// drop releases the frames that wait, but does not keep up with a flood. It lends
+// nothing.
 func (p *Port) drop() {
-	var frames [64]Frame
-	for left := int(p.fill.mask + 1); left > 0; left -= len(frames) {
-		n := p.Receive(frames[:])
-		for _, f := range frames[:n] {
-			p.umem.Release(f)
+	p.rx.Lock()
+	defer p.rx.Unlock()
+	for range p.fill.mask + 1 {
+		d, ok := p.receive.take()
+		if !ok {
+			break
 		}
-		if n == 0 {
-			return
-		}
+		p.lent--
+		p.umem.Release(Frame(d))
 	}
+	p.receive.publish()
 }

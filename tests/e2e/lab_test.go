@@ -95,6 +95,13 @@ func (l *lab) start() {
 	l.t.Helper()
 	l.must(l.StartTender(l.tender))
 	l.must(l.console.Await(l.ctx, "firewall: ready "))
+	// The firewall counts segments, and an interface what it is handed: they are
+	// compared.
+	for ns, tap := range map[*rig.Namespace]string{l.Outside: l.OutsideTAP, l.Inside: l.InsideTAP} {
+		if out, err := ns.Run(l.ctx, 5*time.Second, "ethtool", "-K", tap, "tso", "off", "gso", "off"); err != nil {
+			l.t.Fatalf("ethtool: %v: %s", err, out)
+		}
+	}
 }
 
 // with is the lab for a subtest.

@@ -128,6 +128,9 @@ func run(p *Program) error {
 		if err != nil {
 			return err
 		}
+		if _, err := n.Offload(); err != nil {
+			return err
+		}
 		nics = append(nics, n)
 	}
 	path, err := guest.NewPath(nics...)
@@ -136,9 +139,6 @@ func run(p *Program) error {
 	}
 	var devices []link.Device
 	for i := range nics {
-		if _, err := path.Port(i).Offload(); err != nil {
-			return err
-		}
 		devices = append(devices, path.Port(i))
 	}
 	a, err := New(p, devices, path, os.Stdout)
