@@ -1,6 +1,8 @@
 // Benchfirewall measures the data path and what rules cost: throughput, latency
 // and losses of a NaCl firewall under hvt and spt, and of Linux as a router with
-// the same rules, over their number. It writes a table, a chart and a JSON file.
+// the same rules, over their number. It writes a table, a chart and
+// JSON files: bench-firewall.json with throughput and latency over the number of
+// rules, and bench-path.json with the rest.
 //
 //	go run ./tests/benchfirewall [-rounds 3] [-rules 0,100,1000,5000] [-systems …] [-figures …] [-out build] bin/tender
 //
@@ -61,7 +63,7 @@ func main() {
 	}
 	o := &options{}
 	var rules, kinds, systems, figures string
-	flag.StringVar(&o.out, "out", "build", "folder for bench-firewall.json and .svg")
+	flag.StringVar(&o.out, "out", "build", "folder for bench-firewall.json, bench-path.json and bench-firewall.svg")
 	flag.IntVar(&o.rounds, "rounds", 3, "measurements of each figure")
 	flag.Float64Var(&o.seconds, "seconds", 1, "length of a measurement of throughput")
 	flag.StringVar(&rules, "rules", "0,100,1000,5000", "numbers of rules")
@@ -164,7 +166,11 @@ func run(ctx context.Context, o *options) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	if err := report.writeJSON(filepath.Join(o.out, "bench-firewall.json")); err != nil {
+	about, rest := report.firewalls()
+	if err := about.writeJSON(filepath.Join(o.out, "bench-firewall.json")); err != nil {
+		return err
+	}
+	if err := rest.writeJSON(filepath.Join(o.out, "bench-path.json")); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(o.out, "bench-firewall.svg"), []byte(report.chart()), 0o644); err != nil {

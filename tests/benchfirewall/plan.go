@@ -25,11 +25,13 @@ func (c *candidate) String() string {
 	return fmt.Sprintf("%s/%d, %d %s rules", c.system, c.cores, c.rules, c.kind)
 }
 
-// linuxSystems are Linux as a router: how it gets n rules of a kind.
-var linuxSystems = []struct {
+// linuxSystem is Linux as a router: how it gets n rules of a kind.
+type linuxSystem struct {
 	name   string
 	filter func(kind string, n int) (tool string, text string)
-}{
+}
+
+var linuxSystems = []linuxSystem{
 	{"linux-none", nil},
 	{"linux-legacy", legacyRules},
 	{"linux-nft", nftLinear},

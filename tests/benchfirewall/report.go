@@ -43,6 +43,21 @@ func (r report) writeJSON(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
+// firewalls are the figures of firewalls by their rules, which have had a file of
+// their own from the start: others read it. The rest is about the data path.
+func (r report) firewalls() (about, rest report) {
+	for _, f := range r {
+		known := slices.Contains([]string{"tender-hvt", "tender-spt"}, f.System) ||
+			slices.ContainsFunc(linuxSystems, func(s linuxSystem) bool { return s.name == f.System })
+		if known && slices.Contains([]string{udp, tcp, rr}, f.Metric) {
+			about = append(about, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return about, rest
+}
+
 // value is the median of a figure, of the first kind of rules.
 func (r report) value(system string, cores, rules int, metric string) (v float64, ok bool) {
 	for _, f := range r {
