@@ -68,7 +68,7 @@ func sendAll(rule bool) (stuck *sending, visited int) {
 }
 
 func TestCompletionModel(t *testing.T) {
-	if stuck, visited := sendAll(true); stuck != nil || visited < 50 {
+	if stuck, visited := sendAll(true); stuck != nil || visited < 40 {
 		t.Errorf("of %d states, frames wait for ever in %+v", visited, stuck)
 	}
 	if stuck, _ := sendAll(false); stuck == nil {
