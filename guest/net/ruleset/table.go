@@ -11,7 +11,20 @@ import (
 type Table32 struct {
 	starts  []uint32
 	numbers []uint16
+	// index cuts the values from low on, where the second interval starts, into
+	// pieces of 1<<shift: index[i] is the place of the interval that the i-th begins
+	// in, and its last element that of the last interval.
+	index []uint32
+	low   uint32
+	shift uint8
 }
+
+// indexPieces is the most pieces of an index, and indexFrom the fewest intervals
+// that have one.
+const (
+	indexPieces = 4096
+	indexFrom   = 8
+)
 
 // New32 makes a table of the starts of intervals, in ascending order, and as
 // many numbers. It panics if they are not: they are constants of a program.
@@ -19,7 +32,7 @@ func New32(starts []uint32, numbers []uint16) *Table32 {
 	if len(starts) != len(numbers) {
 		panic(fmt.Sprintf("ruleset: %d starts and %d numbers", len(starts), len(numbers)))
 	}
-	t := &Table32{make([]uint32, 1, len(starts)+1), make([]uint16, 1, len(starts)+1)}
+	t := &Table32{starts: make([]uint32, 1, len(starts)+1), numbers: make([]uint16, 1, len(starts)+1)}
 	for i, s := range starts {
 		if i > 0 && s <= starts[i-1] {
 			panic(fmt.Sprintf("ruleset: start %d is not above the one before", i))
@@ -29,13 +42,42 @@ func New32(starts []uint32, numbers []uint16) *Table32 {
 		}
 		t.starts, t.numbers = append(t.starts, s), append(t.numbers, numbers[i])
 	}
+	t.makeIndex()
 	return t
 }
 
-// Lookup returns the number that holds for a value.
+func (t *Table32) makeIndex() {
+	if len(t.starts) < indexFrom {
+		return
+	}
+	last := len(t.starts) - 1
+	t.low = t.starts[1]
+	for (t.starts[last]-t.low)>>t.shift >= indexPieces {
+		t.shift++
+	}
+	place := 0
+	for i := range (t.starts[last]-t.low)>>t.shift + 1 {
+		for place < last && t.starts[place+1] <= t.low+i<<t.shift {
+			place++
+		}
+		t.index = append(t.index, uint32(place))
+	}
+	t.index = append(t.index, uint32(last))
+}
+
+// Lookup returns the number that holds for a value. Where intervals are spread
+// evenly it takes as long for thousands as for a few.
 func (t *Table32) Lookup(value uint32) uint16 {
-	base := 0
-	for n := len(t.starts); n > 1; {
+	base, n := 0, len(t.starts)
+	if t.index != nil {
+		if value < t.low {
+			return t.numbers[0]
+		}
+		i := min(int((value-t.low)>>t.shift), len(t.index)-2)
+		base = int(t.index[i])
+		n = int(t.index[i+1]) - base + 1
+	}
+	for n > 1 {
 		half := n >> 1
 		// The step is taken unless start > value. Arithmetic instead of a
 		// branch that nobody can predict saves a third of the time.
