@@ -58,6 +58,41 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestLargeTables looks values up in thousands of intervals: spread out, in a few
+// places, and at the ends.
+func TestLargeTables(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, spread := range []uint32{0, 1 << 8, 1 << 16, 1 << 31} {
+		starts := []uint32{0xffffffff}
+		for range 5000 {
+			near := r.Uint32N(5) << 29
+			starts = append(starts, near+r.Uint32N(spread+4000))
+		}
+		slices.Sort(starts)
+		starts = slices.Compact(starts)
+		numbers := make([]uint16, len(starts))
+		for i := range numbers {
+			numbers[i] = uint16(r.Uint32())
+		}
+		table := New32(starts, numbers)
+		for range 20000 {
+			v := r.Uint32()
+			if r.IntN(2) == 0 {
+				v = starts[r.IntN(len(starts))] + r.Uint32N(3) - 1
+			}
+			want := uint16(0)
+			if i, found := slices.BinarySearch(starts, v); found {
+				want = numbers[i]
+			} else if i > 0 {
+				want = numbers[i-1]
+			}
+			if got := table.Lookup(v); got != want {
+				t.Fatalf("spread %d: %d has %d, want %d", spread, v, got, want)
+			}
+		}
+	}
+}
+
 func TestBetween(t *testing.T) {
 	one, two, three := wire.Addr{Lo: 1}, wire.Addr{Lo: 2}, wire.Addr{Hi: 1}
 	if !Between(one, two, three) || !Between(one, one, one) || Between(two, one, three) || Between(one, three, two) {
