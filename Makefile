@@ -7,6 +7,7 @@
 # make soak       ten minutes of requests to guests under both tenders, of which none may fail
 # make soak-path  an hour of checksummed frames through guests under both tenders, of which each is accounted for
 # make bench-firewall  throughput over the number of rules, against Linux; writes build/bench-firewall.{json,svg}
+# make bench-firewall-loss  frames lost in a minute at 80 % of the peak rate
 # make check      formatting, vet, tidy module files
 # make fuzz       every fuzz target for FUZZTIME (default 30s each)
 
@@ -17,7 +18,7 @@ FUZZTIME ?= 30s
 # The sources an image or the tender is made of.
 SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine datapath guest hvt image machine nacl netback seccomp spt toolchain) -type f)
 
-.PHONY: all demo test test-hardware test-stdlib bench soak soak-path bench-firewall check fuzz deps clean
+.PHONY: all demo test test-hardware test-stdlib bench soak soak-path bench-firewall bench-firewall-loss check fuzz deps clean
 
 all: bin/tender bin/hello.hvt bin/firewall.hvt
 
@@ -66,6 +67,9 @@ soak-path: deps all
 
 bench-firewall: deps all
 	$(GO) run ./tests/benchfirewall bin/tender
+
+bench-firewall-loss: deps all
+	$(GO) run ./tests/benchfirewall -figures loss -loss-seconds 60 -rounds 1 -rules 0 bin/tender
 
 check:
 	scripts/check
