@@ -46,25 +46,9 @@ func (s sending) next(rule bool) (all []sending) {
 	return all
 }
 
-// sendAll visits all states and returns one in which frames wait for ever.
+// sendAll is explore for the model: a state in which frames wait is no end.
 func sendAll(rule bool) (stuck *sending, visited int) {
-	start := sending{bursts: 4}
-	seen := map[sending]bool{start: true}
-	for todo := []sending{start}; len(todo) > 0; {
-		s := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		next := s.next(rule)
-		if len(next) == 0 && s.transmit > 0 {
-			return &s, len(seen)
-		}
-		for _, n := range next {
-			if !seen[n] {
-				seen[n] = true
-				todo = append(todo, n)
-			}
-		}
-	}
-	return nil, len(seen)
+	return explore(sending{bursts: 4}, func(s sending) []sending { return s.next(rule) }, func(s sending) bool { return s.transmit == 0 })
 }
 
 func TestCompletionModel(t *testing.T) {

@@ -35,12 +35,11 @@ type port struct {
 	free  [maxBatch + abi.UMEMMaxChain]abi.UMEMDesc
 	nfree int
 	// reading is how many frames are read at a time, came how many of them there
-	// were, next the first that the guest does not have, and reads how many of them
-	// this round is to read. Without chains a frame is read to the chunk in the same
-	// place of free; with them it is copied from the tender's memory. holds says that
-	// it waits there for chunks.
-	reading, came, next, reads int
-	holds                      bool
+	// were, and next the first that the guest does not have. Without chains a frame is
+	// read to the chunk in the same place of free; with them it is copied from the
+	// tender's memory. holds says that it waits there for chunks.
+	reading, came, next int
+	holds               bool
 	// batch is how many reads to try: what came last time, and some more.
 	batch int
 	// parts are the descriptors of this round's frames to send; the n-th frame's
@@ -68,7 +67,6 @@ func newPort(u *UMEM, i int, dev netback.Device) *port {
 // prepareReads plans the reads of a round, as many as the guest has room for
 // frames. last says that there shall be none.
 func (p *port) prepareReads(u *UMEM, last bool) error {
-	p.reads = 0
 	used, waiting := p.receive.used(), p.fill.waiting()
 	if used > p.receive.mask+1 {
 		return breach("%d frames received in %d slots", used, p.receive.mask+1)
@@ -79,12 +77,11 @@ func (p *port) prepareReads(u *UMEM, last bool) error {
 	if p.gone || last || p.holds {
 		return nil
 	}
-	p.reading, p.next, p.came = min(p.batch, int(p.receive.mask+1-used)), 0, 0
+	p.reading = min(p.batch, int(p.receive.mask+1-used))
 	if p.choice.chains() {
 		if p.nfree == 0 && waiting == 0 {
 			p.reading = 0
 		}
-		p.reads = p.reading
 		return nil
 	}
 	for p.nfree < p.reading {
@@ -96,8 +93,15 @@ func (p *port) prepareReads(u *UMEM, last bool) error {
 		p.nfree++
 	}
 	p.reading = min(p.reading, p.nfree)
-	p.reads = p.reading
 	return nil
+}
+
+// reads is how many frames this round is to read.
+func (p *port) reads() int {
+	if p.holds {
+		return 0
+	}
+	return p.reading
 }
 
 // fromFill is the next chunk that the guest lends, if there is one.
@@ -185,8 +189,11 @@ func (p *port) plan() {
 	default:
 		p.batch = min(maxBatch, p.came+1)
 	}
-	p.reading, p.next, p.came = 0, 0, 0
+	p.forget()
 }
+
+// forget ends a batch, with what is left of it.
+func (p *port) forget() { p.reading, p.came, p.next, p.holds = 0, 0, 0, false }
 
 // notRead is a read that gave nothing.
 func (p *port) notRead(errno unix.Errno) {

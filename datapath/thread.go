@@ -171,7 +171,7 @@ func (t *Thread) round() (moved, news bool, err error) {
 	for i, p := range t.ports {
 		if p.choice.pending() && p.transmit.waiting() == 0 {
 			p.choice.follow()
-			p.reading, p.next, p.came, p.holds = 0, 0, 0, false // what waits is of the kind before
+			p.forget() // what waits is of the kind before
 		}
 		if err := p.prepareWrites(t.umem); err != nil {
 			return false, false, err
@@ -183,7 +183,7 @@ func (t *Thread) round() (moved, news bool, err error) {
 			t.moveNow(p)
 			continue
 		}
-		if t.ring.room() < p.nsend+p.reads {
+		if t.ring.room() < p.nsend+p.reads() {
 			if err := t.ring.submit(t.counted); err != nil {
 				return false, false, err
 			}
@@ -223,7 +223,7 @@ func (t *Thread) queue(tag uint64, p *port) {
 			t.ring.queueVectors(opWritev, p.fd, p.choice.gather(t.umem, parts), tag|tagWrite|uint64(n))
 		}
 	}
-	for n := range p.reads {
+	for n := range p.reads() {
 		if p.choice.chains() {
 			t.ring.queue(opRead, p.fd, p.choice.buffer(n), tag|uint64(n))
 		} else {
@@ -242,7 +242,7 @@ func (t *Thread) moveNow(p *port) {
 		}
 		p.sendResult[n] = outcome(unix.Write(p.fd, frame))
 	}
-	for n := range p.reads {
+	for n := range p.reads() {
 		var room []byte
 		if p.choice.chains() {
 			room = p.choice.buffer(n)
@@ -251,7 +251,7 @@ func (t *Thread) moveNow(p *port) {
 		}
 		p.readResult[n] = outcome(unix.Read(p.fd, room))
 		if p.readResult[n] <= 0 {
-			p.reading, p.reads = n+1, n+1
+			p.reading = n + 1
 			break
 		}
 	}

@@ -163,18 +163,18 @@ func (s state) next(barriers bool) (all []state) {
 	return all
 }
 
-// explore visits all states and returns one that has no successor and is not
-// the end, if there is one.
-func explore(barriers bool) (stuck *state, visited int) {
-	seen := map[state]bool{{}: true}
-	for todo := []state{{}}; len(todo) > 0; {
+// explore visits all states that can follow from a start and returns one that has no
+// successor and is not the end, if there is one.
+func explore[S comparable](start S, next func(S) []S, end func(S) bool) (stuck *S, visited int) {
+	seen := map[S]bool{start: true}
+	for todo := []S{start}; len(todo) > 0; {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		next := s.next(barriers)
-		if len(next) == 0 && s.consumer != consumerDone {
+		following := next(s)
+		if len(following) == 0 && !end(s) {
 			return &s, len(seen)
 		}
-		for _, n := range next {
+		for _, n := range following {
 			if !seen[n] {
 				seen[n] = true
 				todo = append(todo, n)
@@ -184,15 +184,20 @@ func explore(barriers bool) (stuck *state, visited int) {
 	return nil, len(seen)
 }
 
+// exploreWakeups is explore for the model.
+func exploreWakeups(barriers bool) (stuck *state, visited int) {
+	return explore(state{}, func(s state) []state { return s.next(barriers) }, func(s state) bool { return s.consumer == consumerDone })
+}
+
 func TestWakeupModel(t *testing.T) {
-	stuck, visited := explore(true)
+	stuck, visited := exploreWakeups(true)
 	if stuck != nil {
 		t.Errorf("the consumer sleeps for ever: %+v", *stuck)
 	}
 	if visited < 500 {
 		t.Errorf("only %d states: the model does not move", visited)
 	}
-	if stuck, _ := explore(false); stuck == nil {
+	if stuck, _ := exploreWakeups(false); stuck == nil {
 		t.Error("without barriers no wake-up is lost: the model cannot see it")
 	}
 }

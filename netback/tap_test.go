@@ -56,6 +56,13 @@ func TestTAPCutsFrames(t *testing.T) {
 	d, err := OpenTAP("tap0", Options{})
 	check(t, err)
 	defer d.Close()
+	cutsFrames(t, d, host)
+}
+
+// cutsFrames sends a device two frames from the host's end and reads the beginning of
+// each.
+func cutsFrames(t *testing.T, d Device, host int) {
+	t.Helper()
 	for seed, size := range []int{1000, 60} {
 		_, err := unix.Write(host, testFrame(size, byte(seed)))
 		check(t, err)
