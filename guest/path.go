@@ -44,9 +44,9 @@ type PathPort struct {
 }
 
 // Handler has a frame from the Ethernet header on, of which rest are the pieces
-// that do not follow frame in memory, and what is left to do for it. All of it is the handler's until it returns, to change as
-// well; but what it has written to a port of the Path without a change of rest is
-// the port's from then on.
+// that do not follow frame in memory, and what is left to do for it. All of it is
+// the handler's until it returns, to change as well; but what it has written to a
+// port of the Path without a change of rest is the port's from then on.
 type Handler func(frame []byte, head abi.VNETHeader, rest [][]byte)
 
 // NewPath makes a Path of up to 63 devices.

@@ -82,7 +82,7 @@ func (f *firewall) loop() error {
 	ready := uint64(allReady)
 	for {
 		now := time.Now()
-		busy, err := f.drain(&ready, now)
+		busy, err := link.Drain(f.links[:], ready, f.nanos(now))
 		if err != nil {
 			f.report("exit", now)
 			return err
@@ -99,6 +99,8 @@ func (f *firewall) loop() error {
 			return nil
 		}
 		if busy {
+			// One that is never empty must not keep the other waiting.
+			ready = allReady
 			continue
 		}
 		if ready, err = f.poller.Wait(f.deadline()); err != nil {
@@ -106,27 +108,6 @@ func (f *firewall) loop() error {
 			return err
 		}
 	}
-}
-
-// drain takes what one turn of each ready device gives. It reports whether there
-// may be more; then both devices are ready, so that one that is never empty
-// cannot keep the other waiting.
-func (f *firewall) drain(ready *uint64, now time.Time) (busy bool, err error) {
-	nanos := f.nanos(now)
-	for i, l := range f.links {
-		if *ready>>i&1 == 0 {
-			continue
-		}
-		count, err := l.Drain(nanos)
-		if err != nil {
-			return false, err
-		}
-		busy = busy || count > 0
-	}
-	if busy {
-		*ready = allReady
-	}
-	return busy, nil
 }
 
 // nanos is the engine's clock.

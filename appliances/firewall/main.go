@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"tender/guest"
+	"tender/guest/net/link"
 )
 
 func main() {
@@ -14,25 +14,9 @@ func main() {
 
 // openDevices opens the two network devices of the manifest.
 func openDevices() (devices, error) {
-	var d devices
-	var nics [2]*guest.NIC
-	for i, name := range ifaceNames {
-		n, err := guest.OpenNIC(name)
-		if err != nil {
-			return d, err
-		}
-		if _, err := n.Offload(); err != nil {
-			return d, err
-		}
-		nics[i] = n
-	}
-	path, err := guest.NewPath(nics[:]...)
+	nics, path, err := link.Open(ifaceNames[:]...)
 	if err != nil {
-		return d, err
+		return devices{}, err
 	}
-	for i := range nics {
-		d.nics[i] = path.Port(i)
-	}
-	d.poller = path
-	return d, nil
+	return devices{nics: [2]link.Device(nics), poller: path}, nil
 }

@@ -66,9 +66,7 @@ type ringIndices abi.UMEMRing
 
 func umemRing(offset uint64) *ringIndices { return at[ringIndices](umemAddress + uintptr(offset)) }
 
-func (r *ringIndices) empty() bool {
-	return atomic.LoadUint32(&r.Producer) == atomic.LoadUint32(&r.Consumer)
-}
+func (r *ringIndices) empty() bool { return r.used() == 0 }
 
 func (r *ringIndices) used() uint32 {
 	return atomic.LoadUint32(&r.Producer) - atomic.LoadUint32(&r.Consumer)

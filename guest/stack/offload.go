@@ -55,10 +55,10 @@ func (o *offload) received(n int) (frame []byte, large bool, err error) {
 	if n < abi.VNETHeaderBytes || n > len(o.frame) {
 		return nil, false, errHeader
 	}
-	head, frame := o.frame[:abi.VNETHeaderBytes], o.frame[abi.VNETHeaderBytes:n]
-	if head[0]&abi.VNETNeedsChecksum != 0 {
-		start := int(binary.LittleEndian.Uint16(head[6:]))
-		at := start + int(binary.LittleEndian.Uint16(head[8:]))
+	head, frame := abi.VNETHeaderOf(o.frame[:]), o.frame[abi.VNETHeaderBytes:n]
+	if head.Flags&abi.VNETNeedsChecksum != 0 {
+		start := int(head.ChecksumStart)
+		at := start + int(head.ChecksumOffset)
 		if start < header.EthernetMinimumSize || at+2 > len(frame) {
 			return nil, false, errHeader
 		}
@@ -68,7 +68,7 @@ func (o *offload) received(n int) (frame []byte, large bool, err error) {
 		}
 		binary.BigEndian.PutUint16(frame[at:], sum)
 	}
-	return frame, head[1] != abi.VNETNone, nil
+	return frame, head.Kind != abi.VNETNone, nil
 }
 
 // packet is a copy of a frame.
@@ -80,32 +80,30 @@ func packet(frame []byte) buffer.Buffer {
 	return b
 }
 
-// describe makes the header of a packet.
-func (o *offload) describe(pkt *netstack.PacketBuffer) {
-	clear(o.head[:])
+// describe is the header of a packet.
+func describe(pkt *netstack.PacketBuffer) (head abi.VNETHeader) {
 	gso := &pkt.GSOOptions
 	if gso.Type == netstack.GSONone {
-		return
+		return head
 	}
 	if gso.NeedsCsum {
-		o.head[0] = abi.VNETNeedsChecksum
-		binary.LittleEndian.PutUint16(o.head[6:], header.EthernetMinimumSize+gso.L3HdrLen)
-		binary.LittleEndian.PutUint16(o.head[8:], gso.CsumOffset)
+		head.Flags = abi.VNETNeedsChecksum
+		head.ChecksumStart, head.ChecksumOffset = header.EthernetMinimumSize+gso.L3HdrLen, gso.CsumOffset
 	}
-	binary.LittleEndian.PutUint16(o.head[2:], uint16(pkt.HeaderSize()))
+	head.HeaderBytes = uint16(pkt.HeaderSize())
 	if pkt.Data().Size() <= int(gso.MSS) {
-		return
+		return head
 	}
-	o.head[1] = abi.VNETTCP4
+	head.Kind, head.SegmentBytes = abi.VNETTCP4, gso.MSS
 	if gso.Type == netstack.GSOTCPv6 {
-		o.head[1] = abi.VNETTCP6
+		head.Kind = abi.VNETTCP6
 	}
-	binary.LittleEndian.PutUint16(o.head[4:], gso.MSS)
+	return head
 }
 
 // send sends a packet. Only one goroutine does at a time.
 func (o *offload) send(pkt *netstack.PacketBuffer) error {
-	o.describe(pkt)
+	describe(pkt).Put(o.head[:])
 	o.parts = append(o.parts[:0], o.head[:])
 	views, offset := pkt.AsViewList()
 	for v := views.Front(); v != nil; v = v.Next() {

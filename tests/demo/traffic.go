@@ -23,8 +23,14 @@ func traffic(ctx context.Context, n *rig.Network, console *rig.Console) ([]check
 	var checks []check
 	add := func(what, want, got string, ok bool) { checks = append(checks, check{what, want, got, ok}) }
 
-	out, _ := n.Outside.Run(ctx, 15*time.Second, "ping", "-n", "-c", fmt.Sprint(pings), "-i", "0.2", "-W", "2", rig.InsideHost)
-	add("ping outside → inside", "5 answers", between(out, "transmitted, ", " received")+" answers", strings.Contains(out, "5 received"))
+	answers := 0
+	for range pings { // a ping that has had an answer does not wait for the others
+		out, _ := n.Outside.Run(ctx, 5*time.Second, "ping", "-n", "-c", "1", "-W", "2", rig.InsideHost)
+		if strings.Contains(out, " 1 received") {
+			answers++
+		}
+	}
+	add("ping outside → inside", fmt.Sprint(pings, " answers"), fmt.Sprint(answers, " answers"), answers == pings)
 
 	for _, port := range []string{allowedPort, forbiddenPort} {
 		if err := serve(ctx, n, port); err != nil {

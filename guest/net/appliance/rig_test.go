@@ -89,7 +89,7 @@ func (r *rig) step() {
 	r.t.Helper()
 	ready := uint64(1)<<len(r.nics) - 1
 	r.journal.SetTime(r.now)
-	if _, err := r.drain(&ready, r.clock.nanos(r.now)); err != nil {
+	if _, err := link.Drain(r.devices, ready, r.clock.nanos(r.now)); err != nil {
 		r.t.Fatal(err)
 	}
 	r.tick(r.now)

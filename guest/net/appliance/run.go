@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"tender/guest"
 	"tender/guest/net/engine"
 	"tender/guest/net/link"
 	"tender/guest/net/wire"
@@ -47,7 +46,7 @@ func (a *Appliance) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		now := time.Now()
 		a.journal.SetTime(now)
-		busy, err := a.drain(&ready, a.clock.nanos(now))
+		busy, err := link.Drain(a.devices, ready, a.clock.nanos(now))
 		if err != nil {
 			return err
 		}
@@ -65,25 +64,6 @@ func (a *Appliance) Run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// drain takes what one turn of each ready device gives, and reports whether
-// there may be more.
-func (a *Appliance) drain(ready *uint64, nanos int64) (busy bool, err error) {
-	for d, device := range a.devices {
-		if *ready>>d&1 == 0 {
-			continue
-		}
-		n, err := device.Drain(nanos)
-		if err != nil {
-			return false, err
-		}
-		if n == 0 {
-			*ready &^= 1 << d
-		}
-		busy = busy || n > 0
-	}
-	return busy, nil
 }
 
 // tick does what is due.
@@ -122,24 +102,9 @@ func Main(p *Program) {
 }
 
 func run(p *Program) error {
-	var nics []*guest.NIC
-	for _, name := range p.NICs {
-		n, err := guest.OpenNIC(name)
-		if err != nil {
-			return err
-		}
-		if _, err := n.Offload(); err != nil {
-			return err
-		}
-		nics = append(nics, n)
-	}
-	path, err := guest.NewPath(nics...)
+	devices, path, err := link.Open(p.NICs...)
 	if err != nil {
 		return err
-	}
-	var devices []link.Device
-	for i := range nics {
-		devices = append(devices, path.Port(i))
 	}
 	a, err := New(p, devices, path, os.Stdout)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 )
 
 // Port is where an interface's frames go out. The frame that Input was given is
-// the port's from then on, any other the engine's again when WriteFrame returns. An error means that the frame was not sent; it is
-// counted, and nothing else happens.
+// the port's from then on, any other the engine's again when WriteFrame returns.
+// An error means that the frame was not sent; it is counted, and nothing else
+// happens.
 type Port interface {
 	WriteFrame(frame []byte) error
 }

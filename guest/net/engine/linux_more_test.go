@@ -60,15 +60,21 @@ func (c *cable) ask(s *station, addr string, size int) (line string, err error) 
 	return line, nil
 }
 
-// listen starts echoTCP on an address of the station.
-func (s *station) listen(t *testing.T, addr, name string) net.Listener {
+// bind listens on an address of the station.
+func (s *station) bind(t *testing.T, addr string) (l net.Listener) {
 	t.Helper()
-	var l net.Listener
 	var err error
 	s.do(func() { l, err = net.Listen("tcp", addr) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// listen starts echoTCP on an address of the station.
+func (s *station) listen(t *testing.T, addr, name string) net.Listener {
+	t.Helper()
+	l := s.bind(t, addr)
 	t.Cleanup(func() { l.Close() })
 	go echoTCP(l, name)
 	return l

@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"io"
-	"net"
 	"testing"
 	"time"
 
@@ -125,12 +124,7 @@ func TestLinuxOffloadPathMTU(t *testing.T) {
 // count takes one connection, and tells how many bytes came.
 func (s *station) count(t *testing.T, addr string) <-chan int64 {
 	t.Helper()
-	var l net.Listener
-	var err error
-	s.do(func() { l, err = net.Listen("tcp", addr) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := s.bind(t, addr)
 	done := make(chan int64, 1)
 	go func() {
 		defer l.Close()

@@ -48,6 +48,48 @@ func (l *Link) Drain(nowNanos int64) (n int, err error) {
 	return l.Receive(l.handle)
 }
 
+// Open opens network devices by their names in the manifest, with offloads where
+// they can be had, and returns them in that order, and the path that they are of.
+func Open(names ...string) ([]Device, *guest.Path, error) {
+	var nics []*guest.NIC
+	for _, name := range names {
+		n, err := guest.OpenNIC(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, err := n.Offload(); err != nil {
+			return nil, nil, err
+		}
+		nics = append(nics, n)
+	}
+	path, err := guest.NewPath(nics...)
+	if err != nil {
+		return nil, nil, err
+	}
+	var devices []Device
+	for i := range nics {
+		devices = append(devices, path.Port(i))
+	}
+	return devices, path, nil
+}
+
+// Drain has each link of a set drained once, bit i being that of links[i]. busy says
+// that there may be more, at any of the links: then all are to have their turn
+// before one is waited for.
+func Drain(links []*Link, set uint64, nowNanos int64) (busy bool, err error) {
+	for i, l := range links {
+		if set>>i&1 == 0 {
+			continue
+		}
+		n, err := l.Drain(nowNanos)
+		if err != nil {
+			return false, err
+		}
+		busy = busy || n > 0
+	}
+	return busy, nil
+}
+
 // WriteFrame is part of engine.Port.
 func (l *Link) WriteFrame(frame []byte) error { return l.Write(frame, abi.VNETHeader{}, nil) }
 
