@@ -88,7 +88,7 @@ func textEnd()
 // name goes on with the g it finds by FS, which is the program's; through a
 // func value it keeps kernelG. So these take the register ABI (arguments and
 // results in AX, BX, CX, DI, SI, R8, R9) and are called by way of leaf.
-var leaves struct{ out, rdtsc, rdrand, rdseed, cpuid, linux, loadTables, vectors, setCR4, xgetbv uintptr }
+var leaves struct{ out, rdtsc, rdrand, rdseed, cpuid, linux, loadTables, vectors, changeCR4, xgetbv, xsetbv uintptr }
 
 // bindLeaves fills leaves in; start calls it.
 func bindLeaves()

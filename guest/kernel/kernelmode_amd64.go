@@ -46,18 +46,19 @@ func loadTables(gdt, gdtLimit, idt, idtLimit, tss uint64) {
 // vectorAddress is the address of vectorTable.
 func vectorAddress() uint64 { return leaf[func() uint64](&leaves.vectors)() }
 
-// setCR4 sets bits of CR4, and XCR0 to its argument if that is not 0.
-func setCR4(bits, xcr0 uint64) { leaf[func(bits, xcr0 uint64)](&leaves.setCR4)(bits, xcr0) }
+// changeCR4 sets bits of CR4 and clears others.
+func changeCR4(set, clear uint64) { leaf[func(set, clear uint64)](&leaves.changeCR4)(set, clear) }
+
+// xsetbv sets XCR0, whose upper half is 0. CR4.OSXSAVE is on.
+func xsetbv(xcr0 uint64) { leaf[func(xcr0 uint64)](&leaves.xsetbv)(xcr0) }
 
 func kernelModeInit() {
 	const (
-		code, data   = 0x00af9b000000ffff, 0x00cf93000000ffff
-		available    = 0x89 // present, available 64-bit TSS
-		gate         = 0x8e // present, interrupt gate
-		ist1         = 1
-		fsgsbase     = 1 << 16
-		osxsave      = 1 << 18
-		x87, sse, ax = 1, 2, 4
+		code, data = 0x00af9b000000ffff, 0x00cf93000000ffff
+		available  = 0x89 // present, available 64-bit TSS
+		gate       = 0x8e // present, interrupt gate
+		ist1       = 1
+		fsgsbase   = 1 << 16
 	)
 	top := uint64(addrOf(&exceptionStack)) + uint64(len(exceptionStack)*8)
 	tss.ist[0] = [2]uint32{uint32(top), uint32(top >> 32)}
@@ -74,11 +75,28 @@ func kernelModeInit() {
 	if _, b, _, _ := cpuid(7, 0); b&1 == 0 {
 		die("this CPU has no FSGSBASE instructions, which a start at CPL 0 needs")
 	}
-	bits, xcr0 := uint64(fsgsbase), uint64(0)
-	if _, _, c, _ := cpuid(1, 0); c>>26&1 == 1 {
-		if a, _, _, _ := cpuid(0xd, 0); a&ax != 0 {
-			bits, xcr0 = bits|osxsave, x87|sse|ax
-		}
+	changeCR4(fsgsbase, 0)
+	avxInit()
+}
+
+// avxInit gives the program AVX if the CPU and the tender have it.
+func avxInit() {
+	const (
+		osxsave       = 1 << 18
+		x87, sse, avx = 1, 2, 4
+	)
+	if _, _, c, _ := cpuid(1, 0); c>>26&1 == 0 { // no XSAVE
+		return
 	}
-	setCR4(bits, xcr0)
+	supported, _, _, _ := cpuid(0xd, 0)
+	if supported&avx == 0 {
+		return
+	}
+	changeCR4(osxsave, 0)
+	xsetbv(x87 | sse | avx)
+	// Where XSETBV does not exit to KVM, as on QEMU's emulated SVM, KVM puts
+	// back at the next exit what it knows. CPUID is one. FXSAVE it is then.
+	if cpuid(0, 0); xgetbv() != x87|sse|avx {
+		changeCR4(0, osxsave)
+	}
 }

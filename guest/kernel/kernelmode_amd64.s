@@ -76,10 +76,12 @@ TEXT ·bindKernelLeaves(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	AX, ·leaves+48(SB)
 	LEAQ	vectors<>(SB), AX
 	MOVQ	AX, ·leaves+56(SB)
-	LEAQ	setCR4<>(SB), AX
+	LEAQ	changeCR4<>(SB), AX
 	MOVQ	AX, ·leaves+64(SB)
 	LEAQ	xgetbv<>(SB), AX
 	MOVQ	AX, ·leaves+72(SB)
+	LEAQ	xsetbv<>(SB), AX
+	MOVQ	AX, ·leaves+80(SB)
 	RET
 
 TEXT xgetbv<>(SB),NOSPLIT|NOFRAME,$0
@@ -106,18 +108,19 @@ TEXT loadTables<>(SB),NOSPLIT|NOFRAME,$0
 	LTR	SI
 	RET
 
-// AX = bits for CR4, BX = XCR0 or 0.
-TEXT setCR4<>(SB),NOSPLIT|NOFRAME,$0
+// AX = bits of CR4 to set, BX = bits to clear.
+TEXT changeCR4<>(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	CR4, CX
 	ORQ	AX, CX
+	NOTQ	BX
+	ANDQ	BX, CX
 	MOVQ	CX, CR4
-	TESTQ	BX, BX
-	JEQ	done
+	RET
+
+TEXT xsetbv<>(SB),NOSPLIT|NOFRAME,$0
 	XORL	CX, CX
 	XORL	DX, DX
-	MOVQ	BX, AX
 	XSETBV
-done:
 	RET
 
 TEXT ·textEnd(SB),NOSPLIT|NOFRAME,$0

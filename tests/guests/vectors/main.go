@@ -17,12 +17,15 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// keepAVX loads YMM0 to YMM15 from in, spins for a while and stores them to
-// out. keepAVX512 does so with ZMM0 to ZMM31 and the masks K0 to K7, and
-// keepControl with MXCSR.
+// keepSSE loads XMM0 to XMM15 from in, spins for a while and stores them to
+// out. keepAVX does so with YMM0 to YMM15, keepAVX512 with ZMM0 to ZMM31 and the
+// masks K0 to K7, keepControl with MXCSR, and keepGeneral with the general
+// registers and the flags.
+func keepSSE(in, out *[16 * 2]uint64, rounds uint64)
 func keepAVX(in, out *[16 * 4]uint64, rounds uint64)
 func keepAVX512(in, out *[32*8 + 8]uint64, rounds uint64)
 func keepControl(in, out *[2]uint32, rounds uint64)
+func keepGeneral(in, out *[15]uint64, rounds uint64)
 
 const rounds = 1_000_000
 
@@ -102,7 +105,20 @@ func main() {
 			keepControl((*[2]uint32)(in), (*[2]uint32)(out), rounds)
 		})
 	})
-	tested := "floats MXCSR"
+	start(func() {
+		mask := all(15)
+		mask[14] = 0x8d5 // those flags that arithmetic sets
+		check("general", make([]uint64, 15), mask, func(in, out []uint64) {
+			keepGeneral((*[15]uint64)(in), (*[15]uint64)(out), rounds)
+			out[14] &= mask[14]
+		})
+	})
+	start(func() {
+		check("SSE", make([]uint64, 32), all(32), func(in, out []uint64) {
+			keepSSE((*[32]uint64)(in), (*[32]uint64)(out), rounds)
+		})
+	})
+	tested := "floats MXCSR general SSE"
 	if cpu.X86.HasAVX2 {
 		tested += " AVX"
 		start(func() {
