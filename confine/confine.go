@@ -24,6 +24,8 @@ type Config struct {
 	Output []int
 	// Frames are the network devices'.
 	Frames []int
+	// Sockets are those of Frames that have rings of their own (AF_XDP).
+	Sockets []int
 	// Offloads says that some of Frames are TAPs whose offloads the guest may
 	// switch.
 	Offloads bool

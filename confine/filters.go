@@ -41,6 +41,11 @@ func (c Config) policy(self surroundings) seccomp.Policy {
 			on("write", fd, "a network device", "the guest sends a frame"),
 		)
 	}
+	for _, fd := range distinct(c.Sockets) {
+		r := on("sendto", fd, "an AF_XDP socket", "the guest sends frames, which lie in the socket's ring")
+		r.Args = append(r.Args, seccomp.Equal(2, 0, "no bytes of the caller's"), seccomp.Equal(4, 0, "to nobody else"))
+		p = append(p, r)
+	}
 	if c.Offloads {
 		p = append(p, seccomp.Rule{
 			Call: "ioctl", Args: []seccomp.Cond{seccomp.Equal(1, unix.TUNSETOFFLOAD, "TUNSETOFFLOAD")},

@@ -18,7 +18,11 @@ const (
 
 // port is a device and its rings.
 type port struct {
-	fd       int
+	fd int
+	// batcher is the device if it needs no system call for a frame; else nil. left
+	// says that the host had no room for all frames yet.
+	batcher  netback.Batcher
+	left     bool
 	handle   int
 	counters Counters
 	gone     bool // the host's end of the device does not exist any more
@@ -58,8 +62,9 @@ func newPort(u *UMEM, i int, dev netback.Device) *port {
 	r := func(kind int, producer bool) ring {
 		return newRing(u.memory, u.layout.ring(i, kind), u.layout.slots, producer)
 	}
+	batcher, _ := dev.(netback.Batcher)
 	return &port{
-		fd: dev.FD(), handle: u.handles[i], batch: 1, needs: 1, choice: newChoice(u, i, dev),
+		fd: dev.FD(), batcher: batcher, handle: u.handles[i], batch: 1, needs: 1, choice: newChoice(u, i, dev),
 		fill: r(0, false), receive: r(1, true), transmit: r(2, false), completion: r(3, true),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ type Thread struct {
 	doorbell int // eventfd: the guest, or Stop
 	wake     int // eventfd: the guest waits for it
 	fds      []unix.PollFd
+	soon     unix.Timespec
 	stopping atomic.Bool
 	last     bool // the round began after Stop
 	ended    chan error
@@ -50,7 +52,7 @@ func NewThread(u *UMEM, devices []netback.Device, doorbell, wake int, notice fun
 
 // newThread is one without io_uring.
 func newThread(u *UMEM, devices []netback.Device, doorbell, wake int) *Thread {
-	t := &Thread{umem: u, doorbell: doorbell, wake: wake, ended: make(chan error, 1)}
+	t := &Thread{umem: u, doorbell: doorbell, wake: wake, soon: unix.NsecToTimespec(int64(soon)), ended: make(chan error, 1)}
 	t.fds = append(t.fds, unix.PollFd{Fd: int32(doorbell), Events: unix.POLLIN})
 	for i, d := range devices {
 		t.ports = append(t.ports, newPort(u, i, d))
@@ -179,7 +181,7 @@ func (t *Thread) round() (moved, news bool, err error) {
 		if err := p.prepareReads(t.umem, t.last); err != nil {
 			return false, false, err
 		}
-		if t.ring == nil {
+		if t.ring == nil || p.batcher != nil {
 			t.moveNow(p)
 			continue
 		}
@@ -232,7 +234,7 @@ func (t *Thread) queue(tag uint64, p *port) {
 	}
 }
 
-// moveNow does a device's operations of a round.
+// moveNow does a device's operations of a round without the io_uring.
 func (t *Thread) moveNow(p *port) {
 	for n := range p.nsend {
 		parts := p.frame(n)
@@ -240,8 +242,9 @@ func (t *Thread) moveNow(p *port) {
 		if frame == nil {
 			frame = p.choice.join(t.umem, parts)
 		}
-		p.sendResult[n] = outcome(unix.Write(p.fd, frame))
+		p.sendResult[n] = p.write(frame)
 	}
+	p.flush()
 	for n := range p.reads() {
 		var room []byte
 		if p.choice.chains() {
@@ -249,7 +252,7 @@ func (t *Thread) moveNow(p *port) {
 		} else {
 			room = t.umem.bytes(p.free[n])
 		}
-		p.readResult[n] = outcome(unix.Read(p.fd, room))
+		p.readResult[n] = p.read(room)
 		if p.readResult[n] <= 0 {
 			p.reading = n + 1
 			break
@@ -267,32 +270,31 @@ func (t *Thread) result(tag uint64, result int32) {
 	}
 }
 
-// outcome is what io_uring would have said.
-func outcome(n int, err error) int32 {
-	if errno, ok := err.(unix.Errno); ok {
-		return -int32(errno)
-	}
-	return int32(n)
-}
+// soon is how long frames that the host has no room for wait to be tried again.
+const soon = time.Millisecond
 
-// sleep waits until a device that the guest has room for is readable, or the
-// doorbell rings.
+// sleep waits until a device that the guest has room for is readable, the doorbell
+// rings, or frames are to be tried again.
 func (t *Thread) sleep() error {
 	t.umem.sleeps(true)
 	defer t.umem.sleeps(false)
 	if t.stopping.Load() {
 		return nil
 	}
+	var timeout *unix.Timespec
 	for i, p := range t.ports {
 		if p.hasWork() {
 			return nil
+		}
+		if p.left {
+			timeout = &t.soon
 		}
 		t.fds[i+1].Fd = -1
 		if p.canReceive() {
 			t.fds[i+1].Fd = int32(p.fd)
 		}
 	}
-	if _, err := Poll(t.fds, nil); err != nil && err != unix.EINTR {
+	if _, err := Poll(t.fds, timeout); err != nil && err != unix.EINTR {
 		return fmt.Errorf("waiting for the network devices: %w", err)
 	}
 	for i, p := range t.ports {

@@ -109,7 +109,7 @@ func findEthernet(name string) (netlink.Link, error) {
 // openSocket makes the socket and its rings. All chunks to receive into are the
 // kernel's at once.
 func (x *XDP) openSocket() (err error) {
-	switch x.fd, err = unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err {
+	switch x.fd, err = unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err {
 	case nil:
 	case unix.EPERM:
 		return fault(unix.EPERM, "no permission for AF_XDP: run as root, or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF")

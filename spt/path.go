@@ -59,6 +59,9 @@ func (p *Process) openPath(c *Config, devices []machine.Attachment, memBytes uin
 		if o, ok := d.Net.(netback.Offloader); ok && o.HasHeader() {
 			return fmt.Errorf("device '%s': its frames have headers, which only rings can take, and for them there is too little memory: give the guest more", d.Name)
 		}
+		if _, ok := d.Net.(netback.Batcher); ok {
+			return fmt.Errorf("device '%s': only rings can take its frames, which this image does not use, or has too little memory for: attach a TAP, or run it under hvt", d.Name)
+		}
 		if err := p.watch(p.devices[i], uint32(d.Handle), 0); err != nil {
 			return fmt.Errorf("device '%s': cannot wait for its frames: %w", d.Name, err)
 		}

@@ -209,26 +209,37 @@ func (d *devices) open(a attachment, headers bool) error {
 		d.block[a.Name] = file
 		return nil
 	}
-	opts := netback.Options{MAC: a.mac, Header: headers}
-	number, inherited := strings.CutPrefix(a.backing, "@")
-	if !inherited {
-		tap, err := netback.OpenTAP(a.backing, opts)
-		if err != nil {
-			return err
-		}
-		d.net[a.Name] = tap
-		return nil
-	}
-	fd, err := strconv.Atoi(number)
-	if err != nil {
-		return fmt.Errorf("@%s is not the number of a descriptor: %w", number, err)
-	}
-	dev, err := netback.FromFD(fd, opts)
+	dev, err := openNet(a.backing, netback.Options{MAC: a.mac, Header: headers})
 	if err != nil {
 		return err
 	}
 	d.net[a.Name] = dev
 	return nil
+}
+
+// openNet opens what backs a network device: a TAP's name, @FD, or xdp: and the
+// name of an interface.
+func openNet(backing string, opts netback.Options) (netback.Device, error) {
+	if name, ok := strings.CutPrefix(backing, "xdp:"); ok {
+		return openDevice(netback.OpenXDP(name, opts))
+	}
+	number, ok := strings.CutPrefix(backing, "@")
+	if !ok {
+		return openDevice(netback.OpenTAP(backing, opts))
+	}
+	fd, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, fmt.Errorf("@%s is not the number of a descriptor: %w", number, err)
+	}
+	return openDevice(netback.FromFD(fd, opts))
+}
+
+// openDevice makes no device of a nil pointer.
+func openDevice[D netback.Device](d D, err error) (netback.Device, error) {
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // closeError says that devices were not closed well: writes may be lost,

@@ -121,6 +121,9 @@ func (d *devices) confinement(std stdio, user *confine.User) confine.Config {
 	}
 	for _, dev := range d.net {
 		c.Frames = append(c.Frames, dev.FD())
+		if _, ok := dev.(netback.Batcher); ok {
+			c.Sockets = append(c.Sockets, dev.FD())
+		}
 		if o, ok := dev.(netback.Offloader); ok && o.HasHeader() {
 			c.Offloads = true
 		}
@@ -129,6 +132,7 @@ func (d *devices) confinement(std stdio, user *confine.User) confine.Config {
 		c.Disks = append(c.Disks, dev.FD())
 	}
 	slices.Sort(c.Frames)
+	slices.Sort(c.Sockets)
 	slices.Sort(c.Disks)
 	return c
 }

@@ -89,12 +89,26 @@ func (p *plan) addBare() error {
 	return p.addTenders("-bare", 0, p.options.kinds[0], naclForward())
 }
 
+// tenderSystem is an image under a tender: how the hosts are connected to it.
+type tenderSystem struct {
+	name  string
+	spt   bool
+	wired func(*unikernel) (*path, error)
+}
+
+var tenderSystems = []tenderSystem{
+	{"tender-hvt", false, (*unikernel).onTAPs},
+	{"tender-spt", true, (*unikernel).onTAPs},
+	{"tender-hvt-xdp", false, (*unikernel).onXDP},
+	{"tender-spt-xdp", true, (*unikernel).onXDP},
+}
+
 // addTenders adds a NaCl program under each tender.
 func (p *plan) addTenders(variant string, rules int, kind, source string) (err error) {
 	var im *image
-	for _, tender := range []string{"tender-hvt", "tender-spt"} {
+	for _, s := range tenderSystems {
 		for i, w := range placements {
-			system := tender + variant
+			system := s.name + variant
 			if !p.wants(system, 2) || i > 0 && !p.options.placement {
 				continue
 			}
@@ -103,10 +117,9 @@ func (p *plan) addTenders(variant string, rules int, kind, source string) (err e
 					return err
 				}
 			}
+			u := &unikernel{tender: p.options.tender, spt: s.spt, image: im.path, placement: w, dir: p.dir}
 			p.add(&candidate{system: system + w.suffix, cores: 2, rules: rules, kind: kind, image: im,
-				build: func() (*path, error) {
-					return newUnikernel(p.options.tender, tender == "tender-spt", im.path, w, p.dir)
-				}})
+				build: func() (*path, error) { return s.wired(u) }})
 		}
 	}
 	return nil

@@ -22,27 +22,66 @@ const (
 	routerCPU = 1
 )
 
-// newUnikernel is a path through an image. The tender's threads and its guest
-// run where w says. Its socket is in dir.
-func newUnikernel(tender string, spt bool, image string, w placement, dir string) (*path, error) {
+// unikernel is an image under a tender.
+type unikernel struct {
+	tender string
+	spt    bool
+	image  string
+	// placement says where the tender's threads and its guest run.
+	placement placement
+	// dir is for the socket of its counters.
+	dir string
+}
+
+// command is the tender's, in ns, with devices on two interfaces.
+func (u *unikernel) command(ns *rig.Namespace, p *path, outside, inside string) *exec.Cmd {
+	p.stats = filepath.Join(u.dir, ns.Name+".stats")
+	words := []string{u.tender, "--cpu", strconv.Itoa(routerCPU), "--stats", "unix:" + p.stats}
+	if u.spt {
+		words = append(words, "--spt")
+	}
+	words = append(words, "--net:outside="+outside, "--net:inside="+inside, u.image)
+	p.console, p.spt, p.placement = &rig.Console{}, u.spt, u.placement
+	cmd := ns.Command(context.Background(), words...)
+	cmd.Stdout, cmd.Stderr = p.console, p.console
+	return cmd
+}
+
+// onTAPs is a path through it with a TAP for each host.
+func (u *unikernel) onTAPs() (*path, error) {
 	n, err := rig.NewNetwork()
 	if err != nil {
 		return nil, err
 	}
-	stats := filepath.Join(dir, n.Outside.Name+".stats")
-	words := []string{tender, "--cpu", strconv.Itoa(routerCPU), "--stats", "unix:" + stats}
-	if spt {
-		words = append(words, "--spt")
-	}
-	words = append(words, "--net:outside="+n.OutsideTAP, "--net:inside="+n.InsideTAP, image)
-	console := &rig.Console{}
-	cmd := n.Outside.Command(context.Background(), words...)
-	cmd.Stdout, cmd.Stderr = console, console
+	p := &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close}
+	cmd := u.command(n.Outside, p, n.OutsideTAP, n.InsideTAP)
 	if err := n.StartTender(cmd); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w\n%s", err, console.Tail()), n.Close())
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, p.console.Tail()), n.Close())
 	}
-	return &path{outside: n.Outside, inside: n.Inside, outsideDevice: n.OutsideTAP, insideDevice: n.InsideTAP, close: n.Close,
-		tender: cmd.Process.Pid, spt: spt, placement: w, console: console, stats: stats}, nil
+	p.tender = cmd.Process.Pid
+	return p, nil
+}
+
+// onXDP is a path through it where Linux would be the router, on its ports.
+func (u *unikernel) onXDP() (*path, error) {
+	r, err := rig.NewCables()
+	if err != nil {
+		return nil, err
+	}
+	p := &path{outside: r.Outside, inside: r.Inside, outsideDevice: "eth0", insideDevice: "eth0"}
+	cmd := u.command(r.Router, p, "xdp:"+rig.OutsidePort, "xdp:"+rig.InsidePort)
+	p.close = func() error {
+		if cmd.Process != nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+		return r.Close()
+	}
+	if err := errors.Join(r.CompleteChecksums(), cmd.Start()); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.tender = cmd.Process.Pid
+	return p, nil
 }
 
 // newLinux is a path through Linux as a router. On one core the router works
@@ -70,7 +109,7 @@ func newLinux(filter func(string, int) (string, string), kind string, n, cores i
 	}
 	if cores == 2 {
 		p.threaded = true
-		if err := threaded(r.Router, "outside", "inside"); err != nil {
+		if err := threaded(r.Router, rig.OutsidePort, rig.InsidePort); err != nil {
 			return nil, errors.Join(err, r.Close())
 		}
 	}
@@ -89,7 +128,7 @@ func threaded(ns *rig.Namespace, ports ...string) error {
 			return fmt.Errorf("threaded NAPI: %w: %s", err, out)
 		}
 	}
-	return pinThreads("napi/outside-", "napi/inside-")
+	return pinThreads("napi/"+rig.OutsidePort+"-", "napi/"+rig.InsidePort+"-")
 }
 
 // offerThreads has a veth give frames to the threads of its peer, or not. A veth

@@ -8,15 +8,53 @@ import (
 	"time"
 )
 
-// Router is two hosts with Linux as the router between them, on pairs of
-// veth: the peer that a Network with a firewall is measured against.
+// Router is two hosts with the place of a router between them, on pairs of veth:
+// Linux, the peer that a Network with a firewall is measured against, or a tender
+// that takes the ports over.
 type Router struct {
 	Outside, Router, Inside *Namespace
 }
 
-// NewRouter makes the namespaces, with the addresses of a Network. The caller
-// calls Close.
+// sides are the hosts of a Router and its ports to them.
+func (r *Router) sides() []side {
+	return []side{
+		{r.Outside, OutsidePort, OutsideRouter, OutsideHost},
+		{r.Inside, InsidePort, InsideRouter, InsideHost},
+	}
+}
+
+type side struct {
+	host                       *Namespace
+	port, address, hostAddress string
+}
+
+// Names of the ports in the router's namespace.
+const (
+	OutsidePort = "outside"
+	InsidePort  = "inside"
+)
+
+// NewRouter makes the namespaces, with the addresses of a Network, and has Linux
+// route. The caller calls Close.
 func NewRouter() (r *Router, err error) {
+	if r, err = NewCables(); err != nil {
+		return r, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	for _, s := range r.sides() {
+		if err := r.Router.IP("addr", "add", s.address+"/24", "dev", s.port); err != nil {
+			return r, err
+		}
+	}
+	return r, r.Router.Set("net/ipv4/ip_forward", "1")
+}
+
+// NewCables is NewRouter without a router: its ports are up, and have no addresses.
+func NewCables() (r *Router, err error) {
 	r = &Router{}
 	defer func() {
 		if err != nil {
@@ -31,26 +69,30 @@ func NewRouter() (r *Router, err error) {
 			return r, err
 		}
 	}
-	for _, side := range []struct {
-		host                       *Namespace
-		port, address, hostAddress string
-	}{
-		{r.Outside, "outside", OutsideRouter, OutsideHost},
-		{r.Inside, "inside", InsideRouter, InsideHost},
-	} {
+	for _, s := range r.sides() {
 		err := errors.Join(
-			r.Router.IP("link", "add", side.port, "type", "veth", "peer", "name", "eth0", "netns", side.host.Name),
-			r.Router.IP("link", "set", side.port, "up"),
-			r.Router.IP("addr", "add", side.address+"/24", "dev", side.port),
-			side.host.IP("link", "set", "eth0", "up"),
-			side.host.IP("addr", "add", side.hostAddress+"/24", "dev", "eth0"),
-			side.host.IP("route", "add", "default", "via", side.address),
+			r.Router.IP("link", "add", s.port, "type", "veth", "peer", "name", "eth0", "netns", s.host.Name),
+			r.Router.IP("link", "set", s.port, "up"),
+			s.host.IP("link", "set", "eth0", "up"),
+			s.host.IP("addr", "add", s.hostAddress+"/24", "dev", "eth0"),
+			s.host.IP("route", "add", "default", "via", s.address),
 		)
 		if err != nil {
 			return r, err
 		}
 	}
-	return r, r.Router.Set("net/ipv4/ip_forward", "1")
+	return r, nil
+}
+
+// CompleteChecksums has the hosts compute checksums, which they leave to the other
+// end of a veth otherwise: an AF_XDP socket there gets frames as they are.
+func (r *Router) CompleteChecksums() error {
+	for _, host := range []*Namespace{r.Outside, r.Inside} {
+		if out, err := host.Run(context.Background(), 5*time.Second, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
+			return fmt.Errorf("ethtool: %w: %s", err, out)
+		}
+	}
+	return nil
 }
 
 // Filter gives the router a set of nftables rules.
