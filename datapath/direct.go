@@ -19,10 +19,19 @@ func (p *port) read(room []byte) int32 {
 	return outcome(unix.Read(p.fd, room))
 }
 
-// flush sends what write has left to be sent, of this round and before.
+// enough is how many frames are worth a system call. Fewer wait for the next round.
+const enough = 128
+
+// flush sends what write has left to be sent, once there is enough of it or a round
+// had none.
 func (p *port) flush() {
-	if p.batcher != nil && (p.nsend > 0 || p.left) {
+	if p.batcher == nil {
+		return
+	}
+	p.queued += p.nsend
+	if p.queued >= enough || p.nsend == 0 && (p.queued > 0 || p.left) {
 		p.left = p.batcher.Flush()
+		p.queued = 0
 	}
 }
 

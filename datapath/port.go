@@ -19,9 +19,10 @@ const (
 // port is a device and its rings.
 type port struct {
 	fd int
-	// batcher is the device if it needs no system call for a frame; else nil. left
-	// says that the host had no room for all frames yet.
+	// batcher is the device if it needs no system call for a frame; else nil. Frames
+	// that are queued wait for flush; left says that the host had no room for some.
 	batcher  netback.Batcher
+	queued   int
 	left     bool
 	handle   int
 	counters Counters

@@ -130,7 +130,7 @@ func (x *XDP) openSocket() (err error) {
 		}
 	}
 	// Neither is needed: without them, more system calls are made.
-	_ = unix.SetsockoptInt(x.fd, unix.SOL_XDP, maxTXBudget, xdpBatch)
+	_ = unix.SetsockoptInt(x.fd, unix.SOL_XDP, maxTXBudget, xdpFrames/8)
 	_ = unix.SetsockoptInt(x.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, xdpSendBytes)
 	if err := x.mapRings(); err != nil {
 		return err

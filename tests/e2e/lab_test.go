@@ -25,6 +25,7 @@ type lab struct {
 	ctx     context.Context
 	console *rig.Console
 	tender  *exec.Cmd
+	stats   string // the file of the tender's counters
 }
 
 // newNetwork makes a network that goes when the test ends.
@@ -61,16 +62,21 @@ func startLab(t testing.TB, n *rig.Network, args ...string) *lab {
 // too.
 func prepareLab(t testing.TB, n *rig.Network, options []string, args ...string) *lab {
 	t.Helper()
-	l := &lab{Network: n, t: t, ctx: t.Context(), console: &rig.Console{}}
-	stats := filepath.Join(t.TempDir(), "stats")
-	words := append([]string{suite.Tender.Of(t), "--stats=" + stats}, options...)
+	return prepareLabIn(t, n.Outside, n, options, args...)
+}
+
+// prepareLabIn is prepareLab with the tender in a namespace of its own.
+func prepareLabIn(t testing.TB, place *rig.Namespace, n *rig.Network, options []string, args ...string) *lab {
+	t.Helper()
+	l := &lab{Network: n, t: t, ctx: t.Context(), console: &rig.Console{}, stats: filepath.Join(t.TempDir(), "stats")}
+	words := append([]string{suite.Tender.Of(t), "--stats=" + l.stats}, options...)
 	words = append(words, firewall.Of(t), "--outside="+rig.OutsideRouter+"/24", "--inside="+rig.InsideRouter+"/24", "--stats=200ms")
-	l.tender = n.Outside.Command(context.Background(), append(words, args...)...)
+	l.tender = place.Command(context.Background(), append(words, args...)...)
 	l.tender.Stdout, l.tender.Stderr = l.console, l.console
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the firewall's last lines:\n%s", l.console.Tail())
-			t.Logf("what the tender counted, up to a second ago:\n%s", counted(stats))
+			t.Logf("what the tender counted, up to a second ago:\n%s", counted(l.stats))
 		}
 	})
 	return l
