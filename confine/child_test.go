@@ -29,7 +29,7 @@ const (
 )
 
 // childConfig is how a child is confined.
-var childConfig = Config{Output: []int{1, 2}, Frames: []int{framesFD}, Disks: []int{diskFD, readOnlyFD}}
+var childConfig = Config{Output: []int{1, 2}, Frames: []int{framesFD}, Sockets: []int{framesFD}, Disks: []int{diskFD, readOnlyFD}}
 
 // act is what a confined child does.
 type act struct {

@@ -109,7 +109,7 @@ func findTAP(links *netlink.Handle, name string) (*netlink.LinkAttrs, error) {
 	case attrs.Name != name:
 		return nil, fault(unix.EINVAL, "it is another name of interface %s: use that one", attrs.Name)
 	case !ok:
-		return nil, fault(unix.ENODEV, "it is a %s interface, not a TAP: choose another name and make it with `ip tuntap add dev NAME mode tap`", link.Type())
+		return nil, fault(unix.ENODEV, "it is a %s interface, not a TAP: make one with `ip tuntap add dev NAME mode tap`, or give the guest all of this one as xdp:%s", link.Type(), name)
 	case tun.Mode == netlink.TUNTAP_MODE_TUN:
 		return nil, fault(unix.ENODEV, "it is a TUN interface, not a TAP: replace it with `ip link del %s && ip tuntap add dev %[1]s mode tap && ip link set %[1]s up`", name)
 	case attrs.RawFlags&(unix.IFF_UP|unix.IFF_RUNNING) == 0:

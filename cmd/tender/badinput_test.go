@@ -124,6 +124,8 @@ func TestBadInput(t *testing.T) {
 		{"name too long", []string{"--net=sixteen-chars-xx", one}, "at most 15"},
 		{"second of two missing", []string{"--net=tap0", "--net=none0", two}, "none0"},
 		{"same TAP twice", []string{"--net=tap0", "--net=tap0", two}, "give each its own"},
+		{"missing interface", []string{"--net=xdp:none0", one}, "could not take over interface: none0: no such interface"},
+		{"loopback", []string{"--net=xdp:lo", one}, "no Ethernet interface"},
 		{"descriptor not open", []string{"--net=@77", one}, "@77"},
 		{"descriptor of no use", []string{"--net=@0", one}, "@0"},
 		{"missing disk", []string{"--block=" + filepath.Join(dir, "none"), disk}, "no such file"},

@@ -157,10 +157,12 @@ func TestCompletionOfTAPs(t *testing.T) {
 	newNetwork(t)
 	addTAP(t, "tap7", 1500)
 	// sysfs shows the namespace it was mounted in.
-	cmd := tenderCommand(t, "__complete", "--net=t")
-	inside := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t sysfs none /sys && exec "$0" "$@"`}, cmd.Args...)...)
-	if got := finish(t, inside); !strings.Contains(got.out, "--net=tap7\n") {
-		t.Errorf("%+v", got)
+	for begun, want := range map[string]string{"--net=t": "--net=tap7\n", "--net=xdp:t": "--net=xdp:tap7\n"} {
+		cmd := tenderCommand(t, "__complete", begun)
+		inside := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t sysfs none /sys && exec "$0" "$@"`}, cmd.Args...)...)
+		if got := finish(t, inside); !strings.Contains(got.out, want) {
+			t.Errorf("%+v", got)
+		}
 	}
 }
 

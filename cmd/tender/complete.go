@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,7 +93,7 @@ func optionValues(flag, start string) []string {
 	var all []string
 	switch name, _, _ := strings.Cut(flag, ":"); name {
 	case "--net":
-		all = taps()
+		all = append(taps(), withPrefix("xdp:", ethernets())...)
 	case "--block-sync":
 		all = []string{"on", "off"}
 	case "--start":
@@ -112,6 +113,20 @@ func withPrefix(prefix string, words []string) []string {
 		words[i] = prefix + words[i]
 	}
 	return words
+}
+
+// ethernets are the Ethernet interfaces of this network namespace, for AF_XDP.
+func ethernets() (names []string) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback == 0 && len(i.HardwareAddr) == 6 {
+			names = append(names, i.Name)
+		}
+	}
+	return names
 }
 
 // taps are the TUN and TAP interfaces of this network namespace.

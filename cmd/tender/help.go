@@ -16,6 +16,7 @@ var runExamples = []example{
 	{"tender --mem=64 hello.hvt --name=World", "with 64 MB; what comes after IMAGE is the guest's"},
 	{"tender --net=tap0 --net=tap1 firewall.hvt", "TAPs for its network devices, in the order of its manifest"},
 	{"tender --net:outside=tap0 --net:inside=tap1 firewall.hvt", "the same by name"},
+	{"tender --net=xdp:eth1 --net=xdp:eth2 firewall.hvt", "two interfaces of the host instead of TAPs, by AF_XDP (as root)"},
 	{"tender --block:data=disk.img store.hvt", "a file as its disk"},
 	{"ip tuntap add dev tap0 mode tap && ip link set tap0 up", "make a TAP (as root)"},
 	{"tender build -o firewall.hvt ./appliances/firewall", "make an image of a Go main package"},

@@ -31,7 +31,7 @@ const (
 )
 
 var runOptionTable = []runOption{
-	{"--net", "IF", mayName, "attach the TAP interface IF, or the open descriptor @FD"},
+	{"--net", "IF", mayName, "attach the TAP interface IF, the open descriptor @FD, or with xdp:IF an Ethernet interface that the guest then has to itself"},
 	{"--net-mac", "MAC", mustName, "give the network device this address (xx:xx:xx:xx:xx:xx)"},
 	{"--block", "PATH", mayName, "attach the file or block device PATH"},
 	{"--block-sector-size", "N", mustName, "give the block device sectors of N bytes (512 to 32768)"},
