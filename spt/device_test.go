@@ -185,6 +185,12 @@ type badDevice struct {
 
 func (d badDevice) FD() int { return d.fd }
 
+// batcher has frames that only rings can take.
+type batcher struct{ badDevice }
+
+func (batcher) QueueFrame([]byte) error { return nil }
+func (batcher) Flush() bool             { return false }
+
 type badDisk struct {
 	blockback.Device
 }
@@ -218,6 +224,7 @@ func TestBadDevices(t *testing.T) {
 		{"device 'net0': its descriptor -1 is not open", badDevice{good, -1}, disk},
 		{"blocks", badDevice{good, int(blocking.Fd())}, disk},
 		{"cannot wait for its frames", badDevice{good, regular}, disk},
+		{"device 'net0': only rings can take its frames", batcher{badDevice{good, good.FD()}}, disk},
 		{"device 'disk': it has no descriptor", good, badDisk{disk}},
 		{"'net0' of type NET_BASIC declared but not attached", nil, disk},
 	} {
