@@ -2,6 +2,7 @@ package datapath
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"runtime"
 	"strings"
@@ -92,13 +93,7 @@ func twoTAPs(t testing.TB) [2]netback.Device { return twoTAPsWith(t, netback.Opt
 
 func twoTAPsWith(t testing.TB, options netback.Options) [2]netback.Device {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: network namespaces and TAPs")
-	}
-	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-	check(t, unix.Unshare(unix.CLONE_NEWNET))
-	// The host is to send nothing of its own.
-	check(t, os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0))
+	newHost(t)
 	var devices [2]netback.Device
 	for i, name := range []string{"tapa", "tapb"} {
 		a := netlink.NewLinkAttrs()
@@ -108,6 +103,44 @@ func twoTAPsWith(t testing.TB, options netback.Options) [2]netback.Device {
 		check(t, err)
 		check(t, netlink.LinkSetUp(link))
 		d, err := netback.OpenTAP(name, options)
+		check(t, err)
+		t.Cleanup(func() { d.Close() })
+		devices[i] = d
+	}
+	return devices
+}
+
+// newHost moves the test to a network namespace whose host sends nothing of its own.
+// It ends with the test's thread.
+func newHost(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: network namespaces and interfaces")
+	}
+	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+	check(t, unix.Unshare(unix.CLONE_NEWNET))
+	check(t, os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0))
+}
+
+// twoVeths are devices by AF_XDP, whose cables end in the interfaces that the TAPs
+// of twoTAPs are.
+func twoVeths(t testing.TB) [2]netback.Device {
+	t.Helper()
+	newHost(t)
+	var devices [2]netback.Device
+	for i, name := range []string{"tapa", "tapb"} {
+		a := netlink.NewLinkAttrs()
+		a.Name, a.NumRxQueues, a.NumTxQueues = "xdp"+name, 1, 1
+		check(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: a, PeerName: name}))
+		for _, end := range []string{name, a.Name} {
+			link, err := netlink.LinkByName(end)
+			check(t, err)
+			check(t, netlink.LinkSetUp(link))
+		}
+		d, err := netback.OpenXDP(a.Name, netback.Options{})
+		if errors.Is(err, unix.EAFNOSUPPORT) {
+			t.Skipf("needs AF_XDP: %v", err)
+		}
 		check(t, err)
 		t.Cleanup(func() { d.Close() })
 		devices[i] = d
@@ -191,10 +224,15 @@ func (r *rig) forward(t testing.TB, stop <-chan struct{}) int {
 }
 
 func TestForward(t *testing.T) {
-	for name, header := range map[string]bool{"io_uring": false, "plain": false, "io_uring with headers": true, "plain with headers": true} {
+	taps := func(header bool) func(t testing.TB) [2]netback.Device {
+		return func(t testing.TB) [2]netback.Device { return twoTAPsWith(t, netback.Options{Header: header}) }
+	}
+	for name, devices := range map[string]func(testing.TB) [2]netback.Device{
+		"io_uring": taps(false), "plain": taps(false), "io_uring with headers": taps(true), "plain with headers": taps(true), "AF_XDP": twoVeths,
+	} {
 		plain := strings.HasPrefix(name, "plain")
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, plain, asSlice(twoTAPsWith(t, netback.Options{Header: header}))...)
+			r := newRig(t, plain, asSlice(devices(t))...)
 			if !plain && r.thread.ring == nil {
 				t.Skip("no io_uring here")
 			}
@@ -241,9 +279,14 @@ func BenchmarkForward(b *testing.B) {
 	for _, c := range []struct {
 		name          string
 		plain, header bool
-	}{{"io_uring", false, false}, {"plain", true, false}, {"headers", false, true}} {
+		xdp           bool
+	}{{name: "io_uring"}, {name: "plain", plain: true}, {name: "headers", header: true}, {name: "AF_XDP", xdp: true}} {
 		b.Run(c.name, func(b *testing.B) {
-			r := newRig(b, c.plain, asSlice(twoTAPsWith(b, netback.Options{Header: c.header}))...)
+			devices := twoVeths
+			if !c.xdp {
+				devices = func(b testing.TB) [2]netback.Device { return twoTAPsWith(b, netback.Options{Header: c.header}) }
+			}
+			r := newRig(b, c.plain, asSlice(devices(b))...)
 			from := packetSocket(b, "tapa")
 			end := r.startForwarding(b)
 			f := numbered(1)

@@ -53,8 +53,8 @@ func (r report) bars() string {
 	fmt.Fprintln(w, "\nBAR\tSYSTEM\tFIGURE\tLIMIT\t")
 	measured := false
 	for _, b := range bars {
-		for _, system := range []string{"tender-hvt", "tender-spt"} {
-			v, ok := b.value(r, system)
+		for _, s := range tenderSystems {
+			v, ok := b.value(r, s.name)
 			if !ok {
 				continue
 			}
@@ -67,7 +67,7 @@ func (r report) bars() string {
 			if reached {
 				mark = "yes"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s %.4g\t%s\n", b.figure, system, number(v), sign, b.limit, mark)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s %.4g\t%s\n", b.figure, s.name, number(v), sign, b.limit, mark)
 		}
 	}
 	w.Flush()
