@@ -14,12 +14,14 @@ var (
 	ioClasses = []class{
 		{"waking the guest, sleeping", []string{"eventfd_write", "do_sys_poll", "__x64_sys_ppoll", "__x64_sys_nanosleep"}},
 		{"TAP read", []string{"tun_chr_read_iter", "tun_do_read", "tun_recvmsg"}},
-		{"TAP write: the host's stack", []string{"netif_receive_skb", "__netif_receive_skb_core", "net_rx_action", "tun_rx_batched", "napi_gro_frags"}},
+		{"the host's stack, inside a write", []string{"netif_receive_skb", "__netif_receive_skb_core", "net_rx_action", "tun_rx_batched", "napi_gro_frags"}},
 		{"TAP write", []string{"tun_chr_write_iter", "tun_get_user", "tun_sendmsg"}},
+		{"AF_XDP send", []string{"xsk_sendmsg", "__xsk_sendmsg", "__xsk_generic_xmit"}},
 		{"io_uring", []string{"__do_sys_io_uring_enter", "__x64_sys_io_uring_enter"}},
 	}
 	senderClasses = []class{
 		{"the TAP's queue", []string{"tun_net_xmit"}},
+		{"AF_XDP at the other end", []string{"do_xdp_generic", "xsk_generic_rcv"}},
 		{"sending", []string{"__x64_sys_sendmmsg", "__sys_sendmmsg"}},
 	}
 	vcpuClasses = []class{
