@@ -22,8 +22,11 @@ type Batcher interface {
 }
 
 const (
-	// xdpFrames is the size of each ring of an XDP device.
-	xdpFrames = 2048
+	// xdpFrames is the size of each ring of an XDP device, and how many frames may
+	// wait to be read: those of 4 ms at a million a second.
+	xdpFrames = 4096
+	// xdpSends is how many frames may be under way from it.
+	xdpSends = 2048
 	// xdpBatch is after how many frames the kernel is told of them.
 	xdpBatch = 64
 )
@@ -38,8 +41,8 @@ type XDP struct {
 	own  [6]byte // the interface's
 	mtu  int
 
-	// umem is the memory of frames, in chunks of chunkBytes: the first half is
-	// received to, the other sent from.
+	// umem is the memory of frames, in chunks of chunkBytes: xdpFrames that are
+	// received to, and xdpSends that are sent from.
 	umem       []byte
 	chunkBytes uint64
 	maps       [][]byte // the rings
@@ -122,8 +125,8 @@ func (x *XDP) QueueFrame(p []byte) error {
 	return nil
 }
 
-// Flush implements Batcher. There are as many chunks as slots in either ring, so
-// neither can fill up. What was queued when the interface went down leaves when it
+// Flush implements Batcher. There are no more chunks than slots in a ring, so none
+// can fill up. What was queued when the interface went down leaves when it
 // is up again.
 func (x *XDP) Flush() (left bool) {
 	if x.fd < 0 || x.state == unix.ENXIO {

@@ -30,7 +30,7 @@ const (
 // OpenXDP takes over an Ethernet interface of the calling thread's network
 // namespace that is up and has one receive queue. The guest gets the interface's
 // own address unless opts has another one, and no headers. The kernel copies
-// frames from and to memory of the device, of 8 or 16 MiB. Errors are one line
+// frames from and to memory of the device, of 12 or 24 MiB. Errors are one line
 // with the command that mends the matter, and wrap the unix.Errno: those of
 // OpenTAP, ERANGE for the MTU, and EBUSY where a program of somebody else's has the interface.
 func OpenXDP(name string, opts Options) (*XDP, error) {
@@ -118,7 +118,7 @@ func (x *XDP) openSocket() (err error) {
 	default:
 		return fmt.Errorf("AF_XDP: %w", err)
 	}
-	if x.umem, err = unix.Mmap(-1, 0, int(2*xdpFrames*x.chunkBytes), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err != nil {
+	if x.umem, err = unix.Mmap(-1, 0, int((xdpFrames+xdpSends)*x.chunkBytes), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err != nil {
 		return fmt.Errorf("memory for frames: %w", err)
 	}
 	if err := registerUMEM(x.fd, x.umem, x.chunkBytes); err != nil {
@@ -130,13 +130,15 @@ func (x *XDP) openSocket() (err error) {
 		}
 	}
 	// Neither is needed: without them, more system calls are made.
-	_ = unix.SetsockoptInt(x.fd, unix.SOL_XDP, maxTXBudget, xdpFrames/8)
+	_ = unix.SetsockoptInt(x.fd, unix.SOL_XDP, maxTXBudget, xdpSends/8)
 	_ = unix.SetsockoptInt(x.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, xdpSendBytes)
 	if err := x.mapRings(); err != nil {
 		return err
 	}
 	for i := range uint64(xdpFrames) {
 		x.fill.put(i * x.chunkBytes)
+	}
+	for i := range uint64(xdpSends) {
 		x.free = append(x.free, (xdpFrames+i)*x.chunkBytes)
 	}
 	x.fill.publish()
