@@ -63,6 +63,7 @@ func bootHVT(b *abi.HVTBoot) machine {
 func bootSPT(b *abi.SPTBoot) machine {
 	onSPT = true
 	tscSteady = steadyTSC()
+	wallGood = guessFor
 	record = addrOf(&hostRecord)
 	sptEpollFD, sptTimerFD = uintptr(uint32(b.EpollFD)), uintptr(uint32(b.TimerFD))
 	manifest = uintptr(b.Manifest)

@@ -3,7 +3,8 @@ package kernel
 // Time. The monotonic clock is the time stamp counter, scaled as section 4.3
 // of the ABI sheet says; the wall clock is the host's at the last WALLTIME
 // hypercall plus the monotonic time since, so that reading either costs no
-// exit. Under spt both clocks are the host's, see hosttime.go.
+// exit. Under spt both clocks are the host's, see hosttime.go. Most calls of
+// clock_gettime end in the assembly of clockEntry.
 
 const (
 	second      = 1000000000
@@ -13,15 +14,32 @@ const (
 	wallTakes   = 100 * 1000         // one that takes longer was interrupted
 )
 
+// reading is a reading of a clock, from which the time stamp counter tells the
+// time for a while. The assembly uses its offsets.
+type reading struct {
+	at    int64  // it was this time, in nanoseconds,
+	tsc   uint64 // when the counter was this;
+	span  uint64 // which is good for so many ticks,
+	mult  uint64 // of mult/2^shift ns each
+	shift uint64
+}
+
+// time is the time when the counter is tsc; not ok if that is too long ago.
+func (r *reading) time(tsc uint64) (ns int64, ok bool) {
+	ticks := tsc - r.tsc
+	if ticks >= r.span {
+		return 0, false
+	}
+	return r.at + int64(scaled(ticks, r.mult, uint(r.shift))), true
+}
+
 var (
-	tscStart uint64
-	tscMult  uint64 // fits 32 bits
-	tscShift uint
+	last  reading // of the monotonic clock
+	clock int64   // what was told of it last
 
-	clock int64 // what monotonic returned last
-
-	wallBase int64 // wall time at monotonic time wallAt
+	wallBase int64 // wall time at monotonic time wallAt,
 	wallAt   int64
+	wallGood int64 // which is good for so long
 )
 
 // scale chooses the largest shift up to 32 for which the multiplier that
@@ -45,28 +63,26 @@ func clockInit(hz uint64) {
 	if hz == 0 {
 		die("the tender gave no cycle counter frequency")
 	}
-	tscMult, tscShift = scale(hz)
-	tscStart = rdtsc()
+	mult, shift := scale(hz)
+	last = reading{at: second, tsc: rdtsc(), span: ^uint64(0), mult: mult, shift: uint64(shift)}
+	wallGood = wallRefresh
 }
 
 // monotonic is nanoseconds since boot, plus one second: the Go runtime takes
-// zero for no time at all.
+// zero for no time at all. Under spt it is the host's clock. It never goes back.
 func monotonic() int64 {
-	if onSPT {
-		clock = hostMonotonic()
-		return clock
+	now, ok := last.time(rdtsc())
+	if !ok {
+		now = hostMonotonic()
 	}
-	clock = second + int64(scaled(rdtsc()-tscStart, tscMult, tscShift))
+	clock = max(now, clock)
 	return clock
 }
 
 // walltime is nanoseconds since 1970 UTC.
 func walltime() int64 {
-	now, refresh := monotonic(), wallRefresh
-	if onSPT {
-		refresh = guessFor
-	}
-	for tries := 0; now-wallAt >= refresh; tries++ {
+	now := monotonic()
+	for tries := 0; now-wallAt >= wallGood; tries++ {
 		before := now
 		wallBase = hostWalltime()
 		if now = monotonic(); now-before < wallTakes || tries == 3 {

@@ -67,8 +67,7 @@ func TestTimespec(t *testing.T) {
 
 // hostClock makes the kernel's clock run, at a made-up speed, without a tender.
 func hostClock() {
-	tscMult, tscShift = scale(second)
-	tscStart = rdtsc()
+	clockInit(second)
 	wallAt, wallBase = monotonic(), 1_700_000_000*second
 }
 

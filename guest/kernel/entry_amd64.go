@@ -66,6 +66,14 @@ func start()
 // function bodies, to which those belong). It may return on another thread.
 func syscallEntry()
 
+// clockEntry is syscallEntry of clock_gettime. It tells the time from the last
+// reading, without a change of stacks, and leaves the rest to kernelEntry:
+// other clocks, readings that are too old, sleepers whose time has come, and ticks.
+func clockEntry()
+
+// kernelEntry is syscallEntry of all that the kernel itself answers.
+func kernelEntry()
+
 // faultEntry is abi.TenderNote.FaultEntry: entered with all registers but RIP
 // and RFLAGS as at the fault, the rest at record.
 func faultEntry()

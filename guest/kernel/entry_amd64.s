@@ -65,6 +65,12 @@ TEXT ·start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	JMP	_rt0_amd64_linux(SB)
 
 TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
+	CMPQ	AX, $const_nrClockGettime
+	JNE	2(PC)
+	JMP	·clockEntry(SB)
+	JMP	·kernelEntry(SB)
+
+TEXT ·kernelEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	·current(SB), R11
 	MOVQ	AX, registers_ax(R11)
 	MOVQ	BX, registers_bx(R11)

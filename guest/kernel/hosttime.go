@@ -18,11 +18,7 @@ const (
 // hostTime is what is known of a clock. The zero value is one that cannot be
 // guessed.
 type hostTime struct {
-	at   int64  // the last reading,
-	tsc  uint64 // when the counter was this,
-	span uint64 // which is good for so many ticks;
-	mult uint64 // a tick is so many 2^-32 ns, 0 if not known
-
+	reading        // the last one; its mult is 0 if the counter's speed is not known
 	sinceAt  int64 // the reading that the speed is measured from
 	sinceTSC uint64
 }
@@ -42,18 +38,9 @@ func steadyTSC() bool {
 	return d&invariant != 0
 }
 
-// guess is the time when the counter is tsc.
-func (h *hostTime) guess(tsc uint64) (ns int64, ok bool) {
-	ticks := tsc - h.tsc
-	if ticks >= h.span {
-		return 0, false
-	}
-	return h.at + int64(ticks*h.mult>>32), true
-}
-
 // learn takes a reading, made while the counter went from before to after.
 func (h *hostTime) learn(ns int64, before, after uint64) {
-	h.at, h.tsc = ns, after
+	h.at, h.tsc, h.shift = ns, after, 32
 	took, ticks := ns-h.sinceAt, after-h.sinceTSC
 	switch {
 	case h.sinceTSC == 0 || took < 0 || took > 16*learnOver || after < h.sinceTSC:
@@ -75,15 +62,13 @@ func (h *hostTime) learn(ns int64, before, after uint64) {
 	}
 }
 
-// hostMonotonic is the host's monotonic clock. It never goes back.
+// hostMonotonic reads the host's monotonic clock.
 func hostMonotonic() int64 {
 	before := rdtsc()
-	now, ok := spt.guess(before)
-	if !ok {
-		now = sptClock(clockMonotonic)
-		if tscSteady {
-			spt.learn(now, before, rdtsc())
-		}
+	now := sptClock(clockMonotonic)
+	if tscSteady {
+		spt.learn(now, before, rdtsc())
+		last = spt.reading
 	}
-	return max(now, clock)
+	return now
 }

@@ -15,7 +15,7 @@ func TestHostTime(t *testing.T) {
 		tsc := func() uint64 { return uint64(ns/1e9*hz) + 1<<40 }
 		for range 300000 {
 			ns += r.ExpFloat64() * 20e3
-			got, ok := h.guess(tsc())
+			got, ok := h.time(tsc())
 			if guesses++; !ok {
 				guesses--
 				reads++
@@ -56,12 +56,12 @@ func TestHostTimeJumps(t *testing.T) {
 			read()
 		}
 		ns, tsc = ns+jump.ns, tsc+jump.tsc
-		if got, ok := h.guess(tsc); ok {
+		if got, ok := h.time(tsc); ok {
 			t.Errorf("%+v: guessed %d", jump, got)
 		}
 		for range 9 {
 			read()
-			if got, ok := h.guess(tsc - 2000*1000*3 + 3000); ok && (got < ns-2000*1000 || got > ns-2000*1000+2000) {
+			if got, ok := h.time(tsc - 2000*1000*3 + 3000); ok && (got < ns-2000*1000 || got > ns-2000*1000+2000) {
 				t.Errorf("%+v: %d ns off", jump, got-ns+2000*1000)
 			}
 		}
