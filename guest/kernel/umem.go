@@ -87,6 +87,9 @@ func waitDevices(timeout int64, set uint64) uint64 {
 		return hostPoll(timeout, set)
 	}
 	ready := umemReady(set)
+	if ready == 0 {
+		timeout, ready = umemLook(timeout)
+	}
 	if ready != 0 || timeout == 0 && set&^umemHandles == 0 && !onSPT {
 		return ready
 	}
@@ -97,6 +100,24 @@ func waitDevices(timeout int64, set uint64) uint64 {
 	}
 	atomic.StoreUint32(sleeps, 0)
 	return ready
+}
+
+// lookNanos is how long the guest looks in vain for frames before it sleeps.
+const lookNanos = 50 * 1000
+
+// umemLook looks for a while, but no longer than timeout, whether one of the
+// devices that are read as files gets ready: a sleep costs more than a frame. left
+// is what is left of timeout.
+func umemLook(timeout int64) (left int64, ready uint64) {
+	set := wanted() & readAsFiles()
+	if set&umemHandles == 0 {
+		return timeout, 0
+	}
+	look := min(timeout, lookNanos)
+	for until := monotonic() + look; ready == 0 && monotonic() < until; {
+		ready = umemReady(set)
+	}
+	return timeout - look, ready
 }
 
 // ringDoorbell wakes the tender.
