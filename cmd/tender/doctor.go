@@ -36,7 +36,7 @@ func newDoctor(std stdio) *cobra.Command {
 
 The exit status is 1 if something is missing that images of tender build need.
 Kernel mode is needed by other images only, the Go toolchain by tender build
-only.`,
+only, AF_XDP by --net=xdp:IF only.`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			found := examine()
@@ -44,7 +44,7 @@ only.`,
 				return err
 			}
 			for _, f := range found {
-				if !f.OK && f.What != kernelMode && f.What != goToolchain {
+				if !f.OK && !slices.Contains(notAlways, f.What) {
 					return exitFailure
 				}
 			}
@@ -90,10 +90,14 @@ const (
 	tunDevice   = "/dev/net/tun"
 	goToolchain = "Go toolchain"
 	filters     = "confinement"
+	xdpSockets  = "AF_XDP"
 )
 
+// notAlways are the findings without which images of tender build run.
+var notAlways = []string{kernelMode, goToolchain, xdpSockets}
+
 func examine() []finding {
-	return append(examineKVM(), examineTUN(), examineFilters(), examineGo())
+	return append(examineKVM(), examineTUN(), examineXDP(), examineFilters(), examineGo())
 }
 
 func examineFilters() finding {
@@ -138,6 +142,20 @@ func examineTUN() finding {
 		return finding{tunDevice, false, "missing: load the driver with `modprobe tun`; in a container, pass the device in"}
 	}
 	return finding{tunDevice, false, err.Error() + ": see the kernel log"}
+}
+
+func examineXDP() finding {
+	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	switch err {
+	case nil:
+		unix.Close(fd)
+		return finding{xdpSockets, true, "guests can have whole interfaces, with --net=xdp:IF"}
+	case unix.EPERM:
+		return finding{xdpSockets, false, "no permission: --net=xdp:IF needs root; TAPs do without"}
+	case unix.EAFNOSUPPORT:
+		return finding{xdpSockets, false, "the kernel has none (CONFIG_XDP_SOCKETS): use TAPs"}
+	}
+	return finding{xdpSockets, false, err.Error() + ": use TAPs"}
 }
 
 func examineGo() finding {

@@ -8,7 +8,7 @@ import (
 
 func TestDoctor(t *testing.T) {
 	got := command("doctor")
-	for _, what := range []string{kvmDevice, userMode, kernelMode, tunDevice, filters, goToolchain} {
+	for _, what := range []string{kvmDevice, userMode, kernelMode, tunDevice, xdpSockets, filters, goToolchain} {
 		if !strings.Contains(got.out, " "+what+" ") {
 			t.Errorf("%s is not shown: %+v", what, got)
 		}
@@ -16,7 +16,7 @@ func TestDoctor(t *testing.T) {
 	var found []finding
 	asJSON := command("doctor", "--json")
 	check(t, json.Unmarshal([]byte(asJSON.out), &found))
-	if len(found) != 6 || asJSON.status != got.status || got.err != "" {
+	if len(found) != 7 || asJSON.status != got.status || got.err != "" {
 		t.Errorf("%+v, %+v", asJSON, got)
 	}
 	if got.status == 0 && haveKVM() != nil {
