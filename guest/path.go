@@ -137,15 +137,35 @@ func (p *PathPort) send() {
 	p.out = p.out[:0]
 }
 
-// takes says whether that many pieces more can be sent.
+// takes says whether that many pieces more can be sent, and waits for it if they
+// cannot: the tender need only run to make room, whatever becomes of the frames.
+// Meanwhile those of all devices wait in the receive rings, and then at the host.
 func (p *PathPort) takes(pieces int) bool {
 	if len(p.out)+pieces <= min(p.room, cap(p.out)) {
 		return true
 	}
 	p.send()
-	p.room = p.nic.rings.port.Room()
-	return pieces <= min(p.room, cap(p.out))
+	r := p.nic.rings
+	var start time.Time
+	for p.room = r.port.Room(); p.room < pieces; p.room = r.port.Room() {
+		if start.IsZero() {
+			start = time.Now()
+		}
+		if waited := time.Since(start); r.kick() != nil || waited > longestWait {
+			return false
+		} else if waited > r.umem.Look() {
+			time.Sleep(shortWait)
+		}
+	}
+	return true
 }
+
+const (
+	// longestWait is how long a frame waits for room: the tender does not run then.
+	longestWait = 100 * time.Millisecond
+	// shortWait lets it run where there is no other CPU for it.
+	shortWait = 20 * time.Microsecond
+)
 
 // MAC is the device's Ethernet address.
 func (p *PathPort) MAC() [6]byte { return p.nic.MAC() }

@@ -20,13 +20,24 @@ import (
 
 // cable is a Path of two devices with rings, whose far ends are the test's.
 type cable struct {
-	path  *Path
-	umem  *umem.UMEM
-	wires [2]*netback.Wire
+	path   *Path
+	umem   *umem.UMEM
+	wires  [2]*netback.Wire
+	thread *datapath.Thread
 }
 
 // newCable starts a tender's thread; mtu is that of the devices.
 func newCable(t testing.TB, mtu int) *cable {
+	t.Helper()
+	return newCableOf(t, mtu, 10*time.Second, true)
+}
+
+// start starts the tender's thread.
+func (c *cable) start(t testing.TB) { c.thread.Start(func(err error) { t.Error(err) }) }
+
+// newCableOf is newCable with that look of the UMEM; it may leave it to the caller to
+// start the thread.
+func newCableOf(t testing.TB, mtu int, look time.Duration, started bool) *cable {
 	t.Helper()
 	check := func(err error) {
 		t.Helper()
@@ -52,12 +63,14 @@ func newCable(t testing.TB, mtu int) *cable {
 		eventfds[i], err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 		check(err)
 	}
-	u.SetLook(10 * time.Second)
-	thread, err := datapath.NewThread(u, devices, eventfds[0], eventfds[1], t.Logf)
+	u.SetLook(look)
+	c.thread, err = datapath.NewThread(u, devices, eventfds[0], eventfds[1], t.Logf)
 	check(err)
-	thread.Start(func(err error) { t.Error(err) })
+	if started {
+		c.start(t)
+	}
 	t.Cleanup(func() {
-		check(errors.Join(thread.Stop(), thread.Close(), unix.Munmap(memory), unix.Close(eventfds[0]), unix.Close(eventfds[1])))
+		check(errors.Join(c.thread.Stop(), c.thread.Close(), unix.Munmap(memory), unix.Close(eventfds[0]), unix.Close(eventfds[1])))
 	})
 	c.umem, err = umem.New(memory)
 	check(err)
@@ -186,6 +199,34 @@ func TestPathLooks(t *testing.T) {
 			t.Fatalf("devices %b are ready, %v, want %d", ready, err, i)
 		}
 		c.turn(t, func(int, []byte) {})
+	}
+}
+
+// TestPathWaits sends more frames than there is room for: none is dropped if the
+// tender's thread runs soon.
+func TestPathWaits(t *testing.T) {
+	c := newCableOf(t, 1500, time.Microsecond, false)
+	frame := make([]byte, 60)
+	port, sent := c.path.Port(1), 0
+	var err error
+	for ; err == nil; sent++ {
+		err = port.WriteFrame(frame)
+	}
+	time.AfterFunc(longestWait/10, func() { c.start(t) })
+	if sent--; !errors.Is(err, ErrFull) || sent == 0 {
+		t.Fatalf("after %d frames: %v, want ErrFull", sent, err)
+	}
+	for more := 0; more < sent; more++ {
+		if err := port.WriteFrame(frame); err != nil {
+			t.Fatalf("frame %d, with a tender that runs: %v", more, err)
+		}
+	}
+	c.path.flush()
+	moved := c.thread.Counters(1)
+	for deadline := time.Now().Add(10 * time.Second); moved.Sent.Load()+moved.NotSent() < uint64(2*sent); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d frames have got to the tender", moved.Sent.Load()+moved.NotSent(), 2*sent)
+		}
 	}
 }
 
