@@ -73,4 +73,7 @@ type Options struct {
 	MAC [6]byte
 	// Header asks for virtio network headers on a TAP, see Offloader.
 	Header bool
+	// LongQueue has a TAP's queue of frames for the guest hold 4096, if it has the
+	// length that the kernel gives it; another is somebody's choice, and stays.
+	LongQueue bool
 }

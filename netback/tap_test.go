@@ -191,6 +191,37 @@ func TestTAPWithoutPrivilege(t *testing.T) {
 	}
 }
 
+// A queue of the usual length becomes a long one where that is asked for and allowed.
+func TestTAPQueue(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		set, want  int // 0 leaves it
+		long, drop bool
+	}{
+		{"long", 0, longQueue, true, false}, {"not asked for", 0, usualQueue, false, false},
+		{"not allowed", 0, usualQueue, true, true}, {"shorter", 500, 500, true, false}, {"longer", 10000, 10000, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			newHost(t)
+			link := addTAP(t, "tap0", 1500)
+			if c.set > 0 {
+				check(t, netlink.LinkSetTxQLen(link, c.set))
+			}
+			if c.drop {
+				dropCap(t, unix.CAP_NET_ADMIN)
+			}
+			d, err := OpenTAP("tap0", Options{LongQueue: c.long})
+			check(t, err)
+			defer d.Close()
+			now, err := netlink.LinkByName("tap0")
+			check(t, err)
+			if got := now.Attrs().TxQLen; got != c.want {
+				t.Errorf("the queue holds %d frames, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 // The commands that messages give do what they promise.
 func TestTAPMendingCommands(t *testing.T) {
 	for _, c := range []struct{ name, breakage string }{

@@ -183,9 +183,18 @@ func newDevices() *devices {
 	return &devices{make(map[string]netback.Device), make(map[string]blockback.Device)}
 }
 
-// openDevices opens all backings or none. headers says that TAPs get what it takes
-// for offloads.
-func openDevices(all []attachment, headers bool) (_ *devices, err error) {
+// tapOptions are those of TAPs for an image: with rings a guest takes many frames, and
+// may take large ones.
+func tapOptions(im *image.Image) (opts netback.Options) {
+	if note := im.Tender; note != nil && note.Flags&abi.FlagUMEM != 0 {
+		opts.LongQueue = true
+		opts.Header = note.Flags&abi.FlagOffloads != 0
+	}
+	return opts
+}
+
+// openDevices opens all backings or none, with these options but for addresses.
+func openDevices(all []attachment, opts netback.Options) (_ *devices, err error) {
 	d := newDevices()
 	defer func() {
 		if err != nil {
@@ -193,14 +202,14 @@ func openDevices(all []attachment, headers bool) (_ *devices, err error) {
 		}
 	}()
 	for _, a := range all {
-		if err := d.open(a, headers); err != nil {
+		if err := d.open(a, opts); err != nil {
 			return d, fmt.Errorf("%s device %q: %w", kindOf(a.Type), a.Name, err)
 		}
 	}
 	return d, nil
 }
 
-func (d *devices) open(a attachment, headers bool) error {
+func (d *devices) open(a attachment, opts netback.Options) error {
 	if a.Type == abi.DeviceBlock {
 		file, err := blockback.OpenFile(a.backing, a.disk)
 		if err != nil {
@@ -209,7 +218,8 @@ func (d *devices) open(a attachment, headers bool) error {
 		d.block[a.Name] = file
 		return nil
 	}
-	dev, err := openNet(a.backing, netback.Options{MAC: a.mac, Header: headers})
+	opts.MAC = a.mac
+	dev, err := openNet(a.backing, opts)
 	if err != nil {
 		return err
 	}

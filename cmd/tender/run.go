@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"tender/abi"
 	"tender/image"
 )
 
@@ -57,8 +56,7 @@ func runImage(s stops, opts runOptions, optsErr error, std stdio) (status int, e
 	if err != nil {
 		return 0, err
 	}
-	const offloads = abi.FlagUMEM | abi.FlagOffloads
-	devs, err := openDevices(all, im.Tender != nil && im.Tender.Flags&offloads == offloads)
+	devs, err := openDevices(all, tapOptions(im))
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"tender/abi"
 	"tender/blockback"
 	"tender/image"
+	"tender/netback"
 )
 
 // solo5Option is an option of Solo5's tenders, a line of their help.
@@ -151,7 +152,7 @@ func (o *solo5Run) attachAll(m image.Manifest, std stdio) (all []attachment, err
 func (o *solo5Run) open(all []attachment) (*devices, error) {
 	d := newDevices()
 	for _, a := range all {
-		err := d.open(a, false)
+		err := d.open(a, netback.Options{})
 		if err == nil {
 			continue
 		}
