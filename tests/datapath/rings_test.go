@@ -96,8 +96,8 @@ func nonsense(t *testing.T, options []string, mode string) {
 	t.Logf("%s; %d of it arrived, and %d and %d frames", strings.TrimSpace(m[0]), arrived, there.came.Load(), back.came.Load())
 }
 
-// queueFrames is how many a TAP keeps.
-const queueFrames = 1000
+// queueFrames is how many a TAP keeps, which the tender sees to.
+const queueFrames = 4096
 
 // TestNeglect has the guest neglect one of its devices: its frames wait, and what
 // its interface cannot keep is counted there. The other direction goes on as if
