@@ -80,6 +80,9 @@ type link struct {
 
 	// offload is nil if frames have no header.
 	offload *offload
+	// vouched says that netstack need not look at the checksums of the packet that
+	// the reader hands it.
+	vouched atomic.Bool
 	view    *buffer.View // the reader's room for a frame; nil if it has to be made
 
 	sendMu  sync.Mutex
@@ -192,7 +195,7 @@ func (l *link) deliver(view *buffer.View, n int) *buffer.View {
 
 // deliverOffloaded hands on the frame that was read with a header, n bytes in all.
 func (l *link) deliverOffloaded(n int) {
-	frame, large, err := l.offload.received(n)
+	frame, large, vouched, err := l.offload.received(n)
 	if err != nil {
 		l.rxShort.Add(1)
 		return
@@ -202,6 +205,7 @@ func (l *link) deliverOffloaded(n int) {
 		limit = abi.UMEMMaxFrame
 	}
 	if kind, d := l.accept(frame, limit); d != nil {
+		l.vouched.Store(vouched)
 		deliverPacket(d, packet(frame), kind)
 	}
 }
@@ -330,7 +334,12 @@ func (l *link) SupportedGSO() netstack.SupportedGSO {
 	return netstack.GVisorGSOSupported
 }
 
-// Capabilities: addresses must be resolved.
+// Capabilities: addresses must be resolved. Netstack asks for each packet that it
+// is handed, on the reader's goroutine, whether its checksums have been seen to.
 func (l *link) Capabilities() netstack.LinkEndpointCapabilities {
-	return netstack.CapabilityResolutionRequired
+	c := netstack.LinkEndpointCapabilities(netstack.CapabilityResolutionRequired)
+	if l.vouched.Load() {
+		c |= netstack.CapabilityRXChecksumOffload
+	}
+	return c
 }

@@ -49,18 +49,22 @@ const maxView = 32 << 10
 
 var errHeader = errors.New("a frame's header makes no sense")
 
-// received takes the header off the first n bytes of o.frame, and does what was
-// left to do about the checksum. large says that it holds several segments.
-func (o *offload) received(n int) (frame []byte, large bool, err error) {
+// received takes the header off the first n bytes of o.frame. large says that it
+// holds several segments. A checksum that is missing is computed, unless vouched
+// says that it need not be looked at.
+func (o *offload) received(n int) (frame []byte, large, vouched bool, err error) {
 	if n < abi.VNETHeaderBytes || n > len(o.frame) {
-		return nil, false, errHeader
+		return nil, false, false, errHeader
 	}
 	head, frame := abi.VNETHeaderOf(o.frame[:]), o.frame[abi.VNETHeaderBytes:n]
 	if head.Flags&abi.VNETNeedsChecksum != 0 {
 		start := int(head.ChecksumStart)
 		at := start + int(head.ChecksumOffset)
 		if start < header.EthernetMinimumSize || at+2 > len(frame) {
-			return nil, false, errHeader
+			return nil, false, false, errHeader
+		}
+		if vouchedFor(frame, start, at-start) {
+			return frame, head.Kind != abi.VNETNone, true, nil
 		}
 		sum := ^checksum.Checksum(frame[start:], 0)
 		if sum == 0 {
@@ -68,8 +72,41 @@ func (o *offload) received(n int) (frame []byte, large bool, err error) {
 		}
 		binary.BigEndian.PutUint16(frame[at:], sum)
 	}
-	return frame, head.Kind != abi.VNETNone, nil
+	return frame, head.Kind != abi.VNETNone, false, nil
 }
+
+// vouchedFor says whether the checksum that the host has left out, from start on
+// and at offset behind it, is that of the TCP segment or UDP datagram in an IP
+// packet that is right otherwise: the host then vouches for all of it. Inside of
+// another protocol it is not, and who unpacks that would look for it.
+func vouchedFor(frame []byte, start, offset int) bool {
+	packet := frame[header.EthernetMinimumSize:]
+	var protocol uint8
+	size := header.IPv6MinimumSize
+	switch header.Ethernet(frame).Type() {
+	case header.IPv4ProtocolNumber:
+		ip := header.IPv4(packet)
+		if len(ip) < header.IPv4MinimumSize {
+			return false
+		}
+		size = int(ip.HeaderLength())
+		if size < header.IPv4MinimumSize || size > len(ip) || !ip.IsChecksumValid() || ip.More() || ip.FragmentOffset() != 0 {
+			return false
+		}
+		protocol = ip.Protocol()
+	case header.IPv6ProtocolNumber:
+		if len(packet) < size {
+			return false
+		}
+		protocol = header.IPv6(packet).NextHeader()
+	}
+	return start == header.EthernetMinimumSize+size &&
+		(protocol == uint8(header.TCPProtocolNumber) && offset == header.TCPChecksumOffset ||
+			protocol == uint8(header.UDPProtocolNumber) && offset == udpChecksumOffset)
+}
+
+// udpChecksumOffset is where a datagram's checksum is.
+const udpChecksumOffset = 6
 
 // packet is a copy of a frame.
 func packet(frame []byte) buffer.Buffer {

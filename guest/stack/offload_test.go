@@ -95,7 +95,7 @@ func FuzzOffloadHeader(f *testing.F) {
 		if n > len(o.frame) {
 			return
 		}
-		frame, _, err := o.received(n)
+		frame, _, _, err := o.received(n)
 		if err != nil {
 			return
 		}
@@ -131,8 +131,8 @@ func TestPartialChecksum(t *testing.T) {
 		udp := header.UDP(frame[34:])
 		udp.SetLength(uint16(len(udp)))
 		udp.SetChecksum(header.PseudoHeaderChecksum(header.UDPProtocolNumber, source, destination, uint16(len(udp))))
-		if _, large, err := o.received(abi.VNETHeaderBytes + len(frame)); err != nil || large {
-			t.Fatalf("large %v, %v", large, err)
+		if _, large, vouched, err := o.received(abi.VNETHeaderBytes + len(frame)); err != nil || large || vouched {
+			t.Fatalf("large %v, vouched %v, %v", large, vouched, err)
 		}
 		if !udp.IsChecksumValid(source, destination, checksum.Checksum(udp.Payload(), 0)) {
 			t.Errorf("%d bytes: the checksum %#x is wrong", size, udp.Checksum())
