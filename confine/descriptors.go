@@ -63,7 +63,11 @@ func anonymous() ([]int, error) {
 			continue
 		}
 		var st unix.Stat_t
-		if err := unix.Fstat(i, &st); err != nil {
+		switch err := unix.Fstat(i, &st); err {
+		case nil:
+		case unix.EBADF: // closed since, by the garbage collector for one
+			continue
+		default:
 			return nil, fmt.Errorf("examining descriptor %d: %w", i, err)
 		}
 		if st.Mode&unix.S_IFMT == 0 {
