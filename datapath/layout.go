@@ -25,7 +25,7 @@ type Layout struct {
 }
 
 // NewLayout plans the UMEM of a guest with that many network devices so that it takes
-// at most bytes of memory: rings of up to abi.UMEMMaxSlots/2 slots, and for each
+// at most bytes of memory: rings of up to abi.UMEMMaxSlots/4 slots, and for each
 // device two chunks for a slot. It returns an error if bytes is too small for the
 // smallest rings, or if there is no device.
 func NewLayout(ports int, bytes uint64) (Layout, error) {
