@@ -76,9 +76,10 @@ func (o *offload) received(n int) (frame []byte, large, vouched bool, err error)
 }
 
 // vouchedFor says whether the checksum that the host has left out, from start on
-// and at offset behind it, is that of the TCP segment or UDP datagram in an IP
-// packet that is right otherwise: the host then vouches for all of it. Inside of
-// another protocol it is not, and who unpacks that would look for it.
+// and at offset behind it, is that of the TCP segment in an IP packet that is
+// right otherwise: the host then vouches for all of it. Inside of another protocol
+// it is not, and who unpacks that would look for it, as do readers of whole
+// packets, the DHCP client for one: UDP gets its checksum.
 func vouchedFor(frame []byte, start, offset int) bool {
 	packet := frame[header.EthernetMinimumSize:]
 	var protocol uint8
@@ -100,13 +101,8 @@ func vouchedFor(frame []byte, start, offset int) bool {
 		}
 		protocol = header.IPv6(packet).NextHeader()
 	}
-	return start == header.EthernetMinimumSize+size &&
-		(protocol == uint8(header.TCPProtocolNumber) && offset == header.TCPChecksumOffset ||
-			protocol == uint8(header.UDPProtocolNumber) && offset == udpChecksumOffset)
+	return start == header.EthernetMinimumSize+size && protocol == uint8(header.TCPProtocolNumber) && offset == header.TCPChecksumOffset
 }
-
-// udpChecksumOffset is where a datagram's checksum is.
-const udpChecksumOffset = 6
 
 // packet is a copy of a frame.
 func packet(frame []byte) buffer.Buffer {

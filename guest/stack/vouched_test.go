@@ -21,7 +21,7 @@ func headed(start, offset int, frame []byte) []byte {
 	return append(p, frame...)
 }
 
-// What the host vouches for is TCP and UDP in whole IP packets, and nothing else.
+// What the host vouches for is TCP in whole IP packets, and nothing else.
 func TestVouchedFor(t *testing.T) {
 	var c crafted
 	four := [2]netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.1")}
@@ -40,18 +40,18 @@ func TestVouchedFor(t *testing.T) {
 		vouched       bool
 	}{
 		{"TCP", 34, 16, ip(four, 6, 0), true},
-		{"UDP", 34, 6, ip(four, 17, 0), true},
+		{"UDP", 34, 6, ip(four, 17, 0), false},
 		{"TCP over IPv6", 54, 16, ip(six, 6, 0), true},
-		{"UDP over IPv6", 54, 6, ip(six, 17, 0), true},
+		{"UDP over IPv6", 54, 6, ip(six, 17, 0), false},
 		{"another offset", 34, 6, ip(four, 6, 0), false},
 		{"another protocol", 34, 6, ip(four, 1, 0), false},
 		{"TCP within something", 62, 16, ip(four, 17, 0), false},
 		{"an extension header", 54, 16, ip(six, 0, 0), false},
-		{"the first fragment", 34, 6, ip(four, 17, 0x2000), false},
-		{"a later fragment", 34, 6, ip(four, 17, 5), false},
-		{"a wrong header", 34, 6, changed(ip(four, 17, 0), 22, 63), false},
-		{"a header of no length", 34, 6, changed(ip(four, 17, 0), 14, 0x40), false},
-		{"a header longer than the frame", 34, 6, changed(ip(four, 17, 0)[:42], 14, 0x4f), false},
+		{"the first fragment", 34, 16, ip(four, 6, 0x2000), false},
+		{"a later fragment", 34, 16, ip(four, 6, 5), false},
+		{"a wrong header", 34, 16, changed(ip(four, 6, 0), 22, 63), false},
+		{"a header of no length", 34, 16, changed(ip(four, 6, 0), 14, 0x40), false},
+		{"a header longer than the frame", 34, 16, changed(ip(four, 6, 0)[:52], 14, 0x4f), false},
 		{"no IPv4 header", 14, 0, ip(four, 17, 0)[:30], false},
 		{"no IPv6 header", 14, 0, ip(six, 17, 0)[:50], false},
 		{"no IP", 34, 6, c.ethernet(0x0806, make([]byte, 60)), false},
@@ -67,7 +67,7 @@ func TestVouchedFor(t *testing.T) {
 	}
 }
 
-// A datagram whose checksum the host has left out is received; the next one, of
+// A segment whose checksum the host has left out is taken; the datagram behind it, of
 // which it says nothing, must have a right one.
 func TestVouchedIsForOneFrame(t *testing.T) {
 	noLeaks(t)
@@ -94,18 +94,24 @@ func TestVouchedIsForOneFrame(t *testing.T) {
 		}
 		return f
 	}
+	from, to := netip.MustParseAddrPort("10.0.0.2:1"), netip.MustParseAddrPort("10.0.0.1:80")
+	syn := crafted{}.tcp(from, to, header.TCPFlagSyn, 1)
+	header.TCP(syn[34:]).SetChecksum(0x1234)
 	for _, f := range [][]byte{
-		headed(34, 6, datagram("left out", false)), headed(0, 0, datagram("wrong", false)),
-		headed(0, 0, datagram("right", true)), headed(34, 6, datagram("the last", false)),
+		headed(34, 16, syn), headed(0, 0, datagram("wrong", false)),
+		headed(0, 0, datagram("right", true)), headed(34, 16, syn), headed(0, 0, datagram("the last", true)),
 	} {
 		guest.in <- f
 	}
 	p := make([]byte, 100)
-	for _, want := range []string{"left out", "right", "the last"} {
+	for _, want := range []string{"right", "the last"} {
 		in.SetReadDeadline(time.Now().Add(20 * time.Second))
 		size, err := in.Read(p)
 		if err != nil || string(p[:size]) != want {
 			t.Fatalf("%q, %v instead of %q", p[:size], err, want)
 		}
+	}
+	if got := n.stack.Stats().TCP; got.ChecksumErrors.Value() != 0 || got.ResetsSent.Value() != 2 {
+		t.Errorf("%d segments were answered, %d had a wrong checksum", got.ResetsSent.Value(), got.ChecksumErrors.Value())
 	}
 }

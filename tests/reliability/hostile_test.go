@@ -110,10 +110,19 @@ func scan(s *station) {
 	probe := func(port int, flags uint8) {
 		s.send(nettest.TCP(s.ether, s.ip, nettest.Segment{SrcPort: scanPort, DstPort: uint16(port), Seq: 1, Flags: flags, Window: 1000}))
 	}
-	for port := 1; port < 1<<16; port++ {
-		probe(port, wire.TCPSyn)
+	answered := func(port int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return answers[uint16(port)] != 0
 	}
-	s.mustServe(10 * time.Second) // what was sent before has been answered
+	for range 3 { // some are lost at such a rate
+		for port := 1; port < 1<<16; port++ {
+			if !answered(port) {
+				probe(port, wire.TCPSyn)
+			}
+		}
+		s.mustServe(10 * time.Second) // what was sent before has been answered
+	}
 	mu.Lock()
 	var open []uint16
 	closed := 0

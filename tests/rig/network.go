@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os/exec"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Network is two hosts with the place of a router between them: outside and
@@ -116,10 +118,20 @@ func (n *Network) waitCarrier(tap string) error {
 	if tap == n.InsideTAP && n.moved {
 		ns = n.Inside
 	}
+	ended := false
 	err := poll(context.Background(), 10*time.Second, func() bool {
+		// A tender that has ended is not waited for.
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, n.tender.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		if ended = err != nil || info.Signo != 0; ended {
+			return true
+		}
 		link, err := ns.Link(tap)
 		return err == nil && link.Carrier
 	})
+	if ended {
+		err = errors.New("it has ended")
+	}
 	if err != nil {
 		return fmt.Errorf("the tender did not attach %s: %w", tap, err)
 	}
