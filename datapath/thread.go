@@ -15,6 +15,10 @@ import (
 // idleRounds is how often the thread looks in vain before it sleeps.
 const idleRounds = 150
 
+// untoldRounds is after how many rounds a guest that sleeps is woken if frames keep
+// coming: it then finds a batch.
+const untoldRounds = 16
+
 // Thread moves the frames of one guest, on an operating system thread of its own.
 type Thread struct {
 	umem  *UMEM
@@ -27,6 +31,7 @@ type Thread struct {
 	soon     unix.Timespec
 	stopping atomic.Bool
 	last     bool // the round began after Stop
+	untold   int  // rounds that a guest that sleeps has to know of
 	ended    chan error
 	// begin has the thread of Pin serve; closed, it has it end. It is nil
 	// without one.
@@ -144,10 +149,8 @@ func (t *Thread) serve() error {
 		if err != nil {
 			return err
 		}
-		if news && t.umem.guestWaits() {
-			if err := ring8(t.wake); err != nil {
-				return fmt.Errorf("waking the guest: %w", err)
-			}
+		if err := t.tell(news, moved); err != nil {
+			return err
 		}
 		switch {
 		case moved:
@@ -165,6 +168,25 @@ func (t *Thread) serve() error {
 			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		}
 	}
+}
+
+// tell wakes a guest that sleeps and has to know of this round or of those before,
+// once that is enough or nothing has moved.
+func (t *Thread) tell(news, moved bool) error {
+	if news {
+		t.untold++
+	}
+	if t.untold == 0 || moved && t.untold < untoldRounds {
+		return nil
+	}
+	t.untold = 0
+	if !t.umem.guestWaits() {
+		return nil
+	}
+	if err := ring8(t.wake); err != nil {
+		return fmt.Errorf("waking the guest: %w", err)
+	}
+	return nil
 }
 
 // round moves up to a batch of frames for each device in each direction. It says
