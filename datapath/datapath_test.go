@@ -110,6 +110,11 @@ func twoTAPsWith(t testing.TB, options netback.Options) [2]netback.Device {
 	return devices
 }
 
+// taps makes two TAPs with headers or without.
+func taps(header bool) func(t testing.TB) [2]netback.Device {
+	return func(t testing.TB) [2]netback.Device { return twoTAPsWith(t, netback.Options{Header: header}) }
+}
+
 // newHost moves the test to a network namespace whose host sends nothing of its own.
 // It ends with the test's thread.
 func newHost(t testing.TB) {
@@ -224,9 +229,6 @@ func (r *rig) forward(t testing.TB, stop <-chan struct{}) int {
 }
 
 func TestForward(t *testing.T) {
-	taps := func(header bool) func(t testing.TB) [2]netback.Device {
-		return func(t testing.TB) [2]netback.Device { return twoTAPsWith(t, netback.Options{Header: header}) }
-	}
 	for name, devices := range map[string]func(testing.TB) [2]netback.Device{
 		"io_uring": taps(false), "plain": taps(false), "io_uring with headers": taps(true), "plain with headers": taps(true), "AF_XDP": twoVeths,
 	} {
@@ -277,16 +279,12 @@ func asSlice(d [2]netback.Device) []netback.Device { return d[:] }
 // other.
 func BenchmarkForward(b *testing.B) {
 	for _, c := range []struct {
-		name          string
-		plain, header bool
-		xdp           bool
-	}{{name: "io_uring"}, {name: "plain", plain: true}, {name: "headers", header: true}, {name: "AF_XDP", xdp: true}} {
+		name    string
+		plain   bool
+		devices func(testing.TB) [2]netback.Device
+	}{{"io_uring", false, taps(false)}, {"plain", true, taps(false)}, {"headers", false, taps(true)}, {"AF_XDP", false, twoVeths}} {
 		b.Run(c.name, func(b *testing.B) {
-			devices := twoVeths
-			if !c.xdp {
-				devices = func(b testing.TB) [2]netback.Device { return twoTAPsWith(b, netback.Options{Header: c.header}) }
-			}
-			r := newRig(b, c.plain, asSlice(devices(b))...)
+			r := newRig(b, c.plain, asSlice(c.devices(b))...)
 			from := packetSocket(b, "tapa")
 			end := r.startForwarding(b)
 			f := numbered(1)

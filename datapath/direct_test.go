@@ -13,12 +13,12 @@ import (
 // pipe's end, which only poll sees.
 type batchDevice struct {
 	netback.Device
-	waiting         int // frames to read
-	room            int // frames that it queues
-	queued, sent    int
-	flushes, stuck  int // calls, and how many of them leave frames
-	refused         error
-	mostAtOnce, now int
+	waiting        int // frames to read
+	room           int // frames that it queues
+	queued, sent   int
+	flushes, stuck int // calls, and how many of them leave frames
+	refused        error
+	mostAtOnce     int
 }
 
 func (d *batchDevice) ReadFrame(p []byte) (int, error) {
@@ -80,12 +80,11 @@ func (b *bench) rounds(t testing.TB) {
 	t.Fatal("frames move for ever")
 }
 
-// echo has the guest send what it has received on the first device, and says how
-// many frames that were.
-func (b *bench) echo(guest *umem.UMEM) int {
+// echo has the guest send what it has received on the first device.
+func (b *bench) echo(guest *umem.UMEM) {
 	var frames [4096]umem.Frame
 	n := guest.Port(1).Receive(frames[:])
-	return guest.Port(1).Send(frames[:n])
+	guest.Port(1).Send(frames[:n])
 }
 
 // Frames of a batcher leave together, all of them, and each is counted once.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"tender/tests/rig"
 )
 
@@ -62,11 +60,11 @@ func (p *path) alive() error {
 	if p.tender == 0 {
 		return nil
 	}
-	var info unix.Siginfo
-	if err := unix.Waitid(unix.P_PID, p.tender, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err != nil {
-		return fmt.Errorf("asking for the tender's end: %w", err)
+	ended, err := rig.Ended(p.tender)
+	if err != nil {
+		return err
 	}
-	if info.Signo != 0 {
+	if ended {
 		return fmt.Errorf("the tender has ended:\n%s", p.console.Tail())
 	}
 	return nil

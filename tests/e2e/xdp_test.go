@@ -34,15 +34,15 @@ func newXDPLab(t testing.TB, options []string, args ...string) *xdpLab {
 	if err := r.CompleteChecksums(); err != nil {
 		t.Fatal(err)
 	}
-	n := &rig.Network{Outside: r.Outside, Inside: r.Inside, OutsideTAP: "eth0", InsideTAP: "eth0"}
-	l := &xdpLab{prepareLabIn(t, r.Router, n, append(options, "--net=xdp:"+rig.OutsidePort, "--net=xdp:"+rig.InsidePort), args...), r}
-	l.startXDP()
-	return l
+	return startXDPLab(t, r, options, args...)
 }
 
-// startXDP starts the firewall's tender, which ends with the test at the latest.
-func (l *xdpLab) startXDP() {
-	l.t.Helper()
+// startXDPLab starts a firewall on the ports of r. It ends with the test at the
+// latest.
+func startXDPLab(t testing.TB, r *rig.Router, options []string, args ...string) *xdpLab {
+	t.Helper()
+	n := &rig.Network{Outside: r.Outside, Inside: r.Inside, OutsideTAP: "eth0", InsideTAP: "eth0"}
+	l := &xdpLab{prepareLabIn(t, r.Router, n, append(options, "--net=xdp:"+rig.OutsidePort, "--net=xdp:"+rig.InsidePort), args...), r}
 	l.must(l.tender.Start())
 	l.t.Cleanup(func() {
 		if l.tender.ProcessState == nil {
@@ -51,6 +51,7 @@ func (l *xdpLab) startXDP() {
 		}
 	})
 	l.must(l.console.Await(l.ctx, "firewall: ready "))
+	return l
 }
 
 // ports tells of the router's ports, by ip.
@@ -83,8 +84,7 @@ func TestXDP(t *testing.T) {
 		if strings.Contains(l.ports(), "xdp") {
 			t.Errorf("an XDP program is left:\n%s", l.ports())
 		}
-		again := &xdpLab{prepareLabIn(t, l.place.Router, l.Network, append(options, "--net=xdp:"+rig.OutsidePort, "--net=xdp:"+rig.InsidePort), allow...), l.place}
-		again.startXDP()
+		again := startXDPLab(t, l.place, options, allow...)
 		again.ping(again.Outside, rig.InsideHost)
 		// A firewall whose interface goes away keeps to the other.
 		again.must(again.place.Router.IP("link", "del", rig.OutsidePort))

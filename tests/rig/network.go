@@ -121,9 +121,9 @@ func (n *Network) waitCarrier(tap string) error {
 	ended := false
 	err := poll(context.Background(), 10*time.Second, func() bool {
 		// A tender that has ended is not waited for.
-		var info unix.Siginfo
-		err := unix.Waitid(unix.P_PID, n.tender.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		if ended = err != nil || info.Signo != 0; ended {
+		var err error
+		if ended, err = Ended(n.tender.Process.Pid); ended || err != nil {
+			ended = true
 			return true
 		}
 		link, err := ns.Link(tap)
@@ -136,6 +136,15 @@ func (n *Network) waitCarrier(tap string) error {
 		return fmt.Errorf("the tender did not attach %s: %w", tap, err)
 	}
 	return nil
+}
+
+// Ended says whether a child process has ended, which is still to be waited for.
+func Ended(pid int) (bool, error) {
+	var info unix.Siginfo
+	if err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err != nil {
+		return false, fmt.Errorf("asking for the tender's end: %w", err)
+	}
+	return info.Signo != 0, nil
 }
 
 // Close ends the tender and removes everything.
