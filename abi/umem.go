@@ -73,9 +73,7 @@ type UMEMHeader struct {
 	// Gone is the set of handles whose devices have failed for good. The tender
 	// adds to it, and wakes the guest.
 	Gone uint64
-	// LookNanos is how long a guest had better look in vain before it sleeps.
-	LookNanos uint32
-	_         [12]byte
+	_    [16]byte
 	// TenderSleeps and GuestSleeps have a cache line each.
 	TenderSleeps uint32
 	_            [60]byte

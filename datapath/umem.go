@@ -3,7 +3,6 @@ package datapath
 import (
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"tender/abi"
 )
@@ -51,9 +50,6 @@ func NewUMEM(memory []byte, l Layout, handles []int) (*UMEM, error) {
 func (u *UMEM) port(i int) *abi.UMEMPort {
 	return at[abi.UMEMPort](u.memory, headerBytes+uint64(i)*portBytes)
 }
-
-// SetLook tells a guest how long to look in vain for frames before it sleeps.
-func (u *UMEM) SetLook(d time.Duration) { u.header.LookNanos = uint32(min(d, time.Second)) }
 
 // SetDoorbell tells an spt guest which of its descriptors wakes the tender.
 func (u *UMEM) SetDoorbell(fd int) { u.header.DoorbellFD = int32(fd) }

@@ -84,31 +84,7 @@ func (p *Path) Wait(deadline time.Time) (ready uint64, err error) {
 	if err := p.flush(); err != nil {
 		return 0, err
 	}
-	if ready := p.look(); ready != 0 {
-		return ready, nil
-	}
 	return p.poller.Wait(deadline)
-}
-
-// look waits for frames without sleeping, for a while.
-func (p *Path) look() (ready uint64) {
-	if p.umem == nil || p.umem.Look() == 0 {
-		return 0
-	}
-	const looks = 32 // between two readings of the clock
-	for start := time.Now(); time.Since(start) < p.umem.Look(); {
-		for range looks {
-			for i, port := range p.ports {
-				if r := port.nic.rings; r != nil && r.port.Waits() {
-					ready |= 1 << i
-				}
-			}
-			if ready != 0 {
-				return ready
-			}
-		}
-	}
-	return 0
 }
 
 // Close releases the Path, not the devices.
@@ -153,7 +129,7 @@ func (p *PathPort) takes(pieces int) bool {
 		}
 		if waited := time.Since(start); r.kick() != nil || waited > longestWait {
 			return false
-		} else if waited > r.umem.Look() {
+		} else if waited > longestSpin {
 			time.Sleep(shortWait)
 		}
 	}
@@ -163,6 +139,8 @@ func (p *PathPort) takes(pieces int) bool {
 const (
 	// longestWait is how long a frame waits for room: the tender does not run then.
 	longestWait = 100 * time.Millisecond
+	// longestSpin is how long it waits without a sleep.
+	longestSpin = 50 * time.Microsecond
 	// shortWait lets it run where there is no other CPU for it.
 	shortWait = 20 * time.Microsecond
 )

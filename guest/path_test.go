@@ -29,15 +29,14 @@ type cable struct {
 // newCable starts a tender's thread; mtu is that of the devices.
 func newCable(t testing.TB, mtu int) *cable {
 	t.Helper()
-	return newCableOf(t, mtu, 10*time.Second, true)
+	return newCableOf(t, mtu, true)
 }
 
 // start starts the tender's thread.
 func (c *cable) start(t testing.TB) { c.thread.Start(func(err error) { t.Error(err) }) }
 
-// newCableOf is newCable with that look of the UMEM; it may leave it to the caller to
-// start the thread.
-func newCableOf(t testing.TB, mtu int, look time.Duration, started bool) *cable {
+// newCableOf is newCable that may leave it to the caller to start the thread.
+func newCableOf(t testing.TB, mtu int, started bool) *cable {
 	t.Helper()
 	check := func(err error) {
 		t.Helper()
@@ -63,7 +62,6 @@ func newCableOf(t testing.TB, mtu int, look time.Duration, started bool) *cable 
 		eventfds[i], err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 		check(err)
 	}
-	u.SetLook(look)
 	c.thread, err = datapath.NewThread(u, devices, eventfds[0], eventfds[1], t.Logf)
 	check(err)
 	if started {
@@ -187,25 +185,10 @@ func TestPathForwards(t *testing.T) {
 	}
 }
 
-// TestPathLooks waits for frames without sleeping: the Poller knows none of the
-// devices.
-func TestPathLooks(t *testing.T) {
-	c := newCable(t, 1500)
-	for i, w := range c.wires {
-		if err := w.Send(make([]byte, 60)); err != nil {
-			t.Fatal(err)
-		}
-		if ready, err := c.path.Wait(time.Time{}); ready != 1<<i || err != nil {
-			t.Fatalf("devices %b are ready, %v, want %d", ready, err, i)
-		}
-		c.turn(t, func(int, []byte) {})
-	}
-}
-
 // TestPathWaits sends more frames than there is room for: none is dropped if the
 // tender's thread runs soon.
 func TestPathWaits(t *testing.T) {
-	c := newCableOf(t, 1500, time.Microsecond, false)
+	c := newCableOf(t, 1500, false)
 	frame := make([]byte, 60)
 	port, sent := c.path.Port(1), 0
 	var err error

@@ -4,7 +4,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,10 +24,6 @@ type path struct {
 // pathShare is the part of the guest's memory that its UMEM may be as large as:
 // it comes on top.
 const pathShare = 4
-
-// look is how long a guest looks for frames in vain before it sleeps, which takes an
-// exit.
-const look = 50 * time.Microsecond
 
 // layOutPath plans a UMEM for the devices.
 func (h *host) layOutPath(memBytes uint64) (*datapath.Layout, error) {
@@ -65,7 +60,6 @@ func (vm *VM) offerPath(c *Config, l datapath.Layout) (err error) {
 	if err != nil {
 		return err
 	}
-	u.SetLook(look)
 	p := &path{names: names, doorbell: -1, wake: -1}
 	defer func() {
 		if err != nil {

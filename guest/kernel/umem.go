@@ -88,7 +88,7 @@ func waitDevices(timeout int64, set uint64) uint64 {
 	}
 	ready := umemReady(set)
 	if ready == 0 {
-		timeout, ready = umemLook(timeout)
+		timeout, ready = umemLook(timeout, set)
 	}
 	if ready != 0 || timeout == 0 && set&^umemHandles == 0 && !onSPT {
 		return ready
@@ -105,19 +105,20 @@ func waitDevices(timeout int64, set uint64) uint64 {
 const (
 	// lookNanos is how long the guest looks in vain for frames before it sleeps.
 	lookNanos = 50 * 1000
-	// maxLookFailures bounds how seldom it looks: before each 2^5th sleep.
-	maxLookFailures = 5
+	// lookWorth is what a look that finds frames adds to lookCredit, of which one in
+	// vain takes 1, and lookMost the most of it.
+	lookWorth, lookMost = 3, 12
+	// lookAgain is before how many sleeps there is a look without credit.
+	lookAgain = 32
 )
 
-var lookFailures, lookSkips uint
+var lookCredit, lookSkips uint
 
 // umemLook looks for a while, but no longer than timeout, whether one of the
-// devices that are read as files gets ready: a sleep costs more than a frame. left
-// is what is left of timeout. The more looks have failed, one after the other, the
-// more sleeps have none before them: where there is one CPU for all, they keep
-// from it whom the guest waits for.
-func umemLook(timeout int64) (left int64, ready uint64) {
-	set := wanted() & readAsFiles()
+// devices of a set gets ready: a sleep costs more than a frame. left is what is left of
+// timeout. Where looks are mostly in vain they get seldom: with one CPU for all,
+// they keep from it whom the guest waits for.
+func umemLook(timeout int64, set uint64) (left int64, ready uint64) {
 	if timeout == 0 || set&umemHandles == 0 {
 		return timeout, 0
 	}
@@ -129,11 +130,14 @@ func umemLook(timeout int64) (left int64, ready uint64) {
 	for until := monotonic() + look; ready == 0 && monotonic() < until; {
 		ready = umemReady(set)
 	}
-	if ready != 0 {
-		lookFailures = 0
-	} else if look == lookNanos {
-		lookFailures = min(lookFailures+1, maxLookFailures)
-		lookSkips = 1<<lookFailures - 1
+	switch {
+	case ready != 0:
+		lookCredit = min(lookCredit+lookWorth, lookMost)
+	case look < lookNanos:
+	case lookCredit > 0:
+		lookCredit--
+	default:
+		lookSkips = lookAgain - 1
 	}
 	return timeout - look, ready
 }

@@ -6,8 +6,8 @@ import (
 	"tender/abi"
 )
 
-// A guest looks for frames before it sleeps, not for ever, and not for a device
-// that is in a poll set.
+// A guest looks for frames before it sleeps, not for ever, and seldom where that is
+// mostly in vain.
 func TestLook(t *testing.T) {
 	hostClock()
 	umemAddress = mapRegion(t, pageSize)
@@ -19,12 +19,13 @@ func TestLook(t *testing.T) {
 	umemInit()
 	device := file{kind: fileNet, count: 1 << handle, interests: 1}
 	listDevice(&device)
-	defer func() { umemAddress, umemHandles, deviceFiles, deviceReady, lookFailures, lookSkips = 0, 0, 0, 0, 0, 0 }()
+	defer func() { umemAddress, umemHandles, deviceFiles, deviceReady, lookCredit, lookSkips = 0, 0, 0, 0, 0, 0 }()
 
+	const set = 1 << handle
 	for _, timeout := range []int64{0, 1000, lookNanos, second} {
-		lookFailures, lookSkips = 0, 0
+		lookSkips = 0
 		before := monotonic()
-		left, ready := umemLook(timeout)
+		left, ready := umemLook(timeout, set)
 		if want := max(0, timeout-lookNanos); left != want || ready != 0 {
 			t.Errorf("%d ns to wait: %d left and %#x ready; want %d left", timeout, left, ready, want)
 		}
@@ -32,26 +33,29 @@ func TestLook(t *testing.T) {
 			t.Errorf("%d ns to wait: looked for %d ns, and %d are left", timeout, took, left)
 		}
 	}
-	looks := 0
-	for range 100 << maxLookFailures {
-		if left, _ := umemLook(lookNanos); left == 0 {
-			looks++
+	if left, ready := umemLook(second, 1<<(handle+1)); left != second || ready != 0 {
+		t.Errorf("for a device without rings: %d left, %#x ready", left, ready)
+	}
+
+	// looks are those before a number of sleeps, of which one in so many finds frames.
+	looks := func(sleeps, finds int) (n int) {
+		lookCredit, lookSkips = 0, 0
+		for i := range sleeps {
+			umemRing(rings).Producer = 0
+			if i%finds == 0 {
+				umemRing(rings).Producer = 1
+			}
+			if left, ready := umemLook(lookNanos, set); left == 0 || ready != 0 {
+				n++
+			}
 		}
+		return n
 	}
-	if looks < 100 || looks > 100+2*maxLookFailures {
-		t.Errorf("%d looks before %d sleeps", looks, 100<<maxLookFailures)
+	const sleeps = 100 * lookAgain
+	if n := looks(sleeps, sleeps+1); n < 100 || n > 100+lookMost {
+		t.Errorf("%d looks before %d sleeps, all but one in vain", n, sleeps)
 	}
-	umemRing(rings).Producer = 1
-	lookSkips = 0
-	if _, ready := umemLook(second); ready != 1<<handle {
-		t.Errorf("with a frame %#x is ready", ready)
-	}
-	if lookFailures != 0 {
-		t.Errorf("%d looks count as failed after one that was not in vain", lookFailures)
-	}
-	set := file{kind: filePoll, count: 1 << handle}
-	listDevice(&set)
-	if left, ready := umemLook(second); left != second || ready != 0 {
-		t.Errorf("in a poll set: %d left, %#x ready", left, ready)
+	if n := looks(sleeps, lookWorth); n != sleeps {
+		t.Errorf("%d looks before %d sleeps, one in %d with frames", n, sleeps, lookWorth)
 	}
 }

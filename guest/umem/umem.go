@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"tender/abi"
 )
@@ -63,9 +62,6 @@ func (u *UMEM) Port(handle uint32) *Port {
 func (u *UMEM) TenderSleeps() bool {
 	return atomic.LoadUint32(&u.header.TenderSleeps) != 0 && atomic.SwapUint32(&u.header.TenderSleeps, 0) != 0
 }
-
-// Look is how long to look in vain before sleeping.
-func (u *UMEM) Look() time.Duration { return time.Duration(u.header.LookNanos) }
 
 // Reclaim has all chunks back whose frames have been sent.
 func (u *UMEM) Reclaim() {
