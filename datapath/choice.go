@@ -13,6 +13,9 @@ const (
 	// minRoom is the least room of a chunk to receive into: no frame is shorter,
 	// nor is a header.
 	minRoom = 64
+	// maxVectors is the most pieces of a round: those of frames to send with a header
+	// each, and those of large frames that are read.
+	maxVectors = maxBatch + maxParts + maxScatter*abi.UMEMMaxChain
 )
 
 // choice is what the guest has chosen of a port's features, and what it takes to
@@ -45,7 +48,7 @@ func newChoice(u *UMEM, i int, dev netback.Device) choice {
 		c.dev, c.header, c.skip = o, abi.VNETHeaderBytes, abi.VNETHeaderBytes
 		c.offered |= abi.UMEMOffloads
 		c.bounce = make([]byte, abi.UMEMMaxFrame+abi.VNETHeaderBytes)
-		c.vectors = make([]unix.Iovec, maxBatch+maxParts)
+		c.vectors = make([]unix.Iovec, maxVectors)
 	}
 	atomic.StoreUint32(&c.shared.Offers, c.offered)
 	return c
@@ -83,7 +86,7 @@ func (c *choice) follow() {
 		c.buffers = make([]byte, maxBatch*abi.UMEMMaxFrame)
 		if c.bounce == nil {
 			c.bounce = make([]byte, abi.UMEMMaxFrame)
-			c.vectors = make([]unix.Iovec, maxBatch+maxParts)
+			c.vectors = make([]unix.Iovec, maxVectors)
 		}
 	}
 	c.has = w

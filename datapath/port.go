@@ -37,14 +37,16 @@ type port struct {
 	choice                              choice
 
 	// free are chunks taken from fill and not used yet.
-	free  [maxBatch + abi.UMEMMaxChain]abi.UMEMDesc
+	free  [maxScatter * abi.UMEMMaxChain]abi.UMEMDesc
 	nfree int
 	// reading is how many frames are read at a time, came how many of them there
-	// were, and next the first that the guest does not have. Without chains a frame is
-	// read to the chunk in the same place of free; with them it is copied from the
-	// tender's memory. holds says that it waits there for chunks.
+	// were, of how many bytes together, and next the first that the guest does not have.
+	// Without chains a frame is read to the chunk in the same place of free; with them
+	// it is copied from the tender's memory. holds says that it waits there for chunks.
 	reading, came, next int
+	cameBytes           int
 	holds               bool
+	scatter             scatter
 	// batch is how many reads to try: what came last time, and some more.
 	batch int
 	// parts are the descriptors of this round's frames to send; the n-th frame's
@@ -71,8 +73,8 @@ func newPort(u *UMEM, i int, dev netback.Device) *port {
 }
 
 // prepareReads plans the reads of a round, as many as the guest has room for
-// frames. last says that there shall be none.
-func (p *port) prepareReads(u *UMEM, last bool) error {
+// frames. last says that there shall be none, byRing that the io_uring does them.
+func (p *port) prepareReads(u *UMEM, last, byRing bool) error {
 	used, waiting := p.receive.used(), p.fill.waiting()
 	if used > p.receive.mask+1 {
 		return breach("%d frames received in %d slots", used, p.receive.mask+1)
@@ -88,6 +90,7 @@ func (p *port) prepareReads(u *UMEM, last bool) error {
 		if p.nfree == 0 && waiting == 0 {
 			p.reading = 0
 		}
+		p.scatter.on = byRing && p.scatter.large && p.reserve(u)
 		return nil
 	}
 	for p.nfree < p.reading {
@@ -133,9 +136,12 @@ func (p *port) badRoom(u *UMEM, d abi.UMEMDesc) bool {
 // has moved, and whether a guest that sleeps has to know.
 func (p *port) finish(u *UMEM) (moved, news bool) {
 	got := 0
-	if p.choice.chains() {
+	switch {
+	case p.scatter.on:
+		got = p.finishScattered()
+	case p.choice.chains():
 		got = p.finishCopies(u)
-	} else {
+	default:
 		got = p.finishReads()
 	}
 	if got > 0 {
@@ -178,6 +184,7 @@ func (p *port) readable(n, room int) bool {
 		return false
 	}
 	p.came++
+	p.cameBytes += n
 	if n <= p.choice.skip || n >= room {
 		// What fills all room may have been longer: the kernel does not say.
 		p.counters.dropped[ReceiveTooLong].Add(1)
@@ -188,6 +195,9 @@ func (p *port) readable(n, room int) bool {
 
 // plan decides on the next batch, once one has come.
 func (p *port) plan() {
+	if p.came > 0 {
+		p.scatter.large = p.cameBytes/p.came >= largeFrame
+	}
 	switch {
 	case p.reading == 0:
 	case p.came == p.reading:
@@ -199,7 +209,9 @@ func (p *port) plan() {
 }
 
 // forget ends a batch, with what is left of it.
-func (p *port) forget() { p.reading, p.came, p.next, p.holds = 0, 0, 0, false }
+func (p *port) forget() {
+	p.reading, p.came, p.cameBytes, p.next, p.holds, p.scatter.on = 0, 0, 0, 0, false, false
+}
 
 // notRead is a read that gave nothing.
 func (p *port) notRead(errno unix.Errno) {

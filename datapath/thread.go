@@ -200,10 +200,11 @@ func (t *Thread) round() (moved, news bool, err error) {
 		if err := p.prepareWrites(t.umem); err != nil {
 			return false, false, err
 		}
-		if err := p.prepareReads(t.umem, t.last); err != nil {
+		byRing := t.ring != nil && p.batcher == nil
+		if err := p.prepareReads(t.umem, t.last, byRing); err != nil {
 			return false, false, err
 		}
-		if t.ring == nil || p.batcher != nil {
+		if !byRing {
 			t.moveNow(p)
 			continue
 		}
@@ -248,7 +249,9 @@ func (t *Thread) queue(tag uint64, p *port) {
 		}
 	}
 	for n := range p.reads() {
-		if p.choice.chains() {
+		if p.scatter.on {
+			t.ring.queueVectors(opReadv, p.fd, p.choice.room(t.umem, p.run(n)), tag|uint64(n))
+		} else if p.choice.chains() {
 			t.ring.queue(opRead, p.fd, p.choice.buffer(n), tag|uint64(n))
 		} else {
 			t.ring.queue(opReadFixed, p.fd, t.umem.bytes(p.free[n]), tag|uint64(n))

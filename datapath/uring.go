@@ -24,6 +24,7 @@ const (
 	restrictionSQEOp    = 1
 	restrictionRegister = 0
 	restrictionFlagsOK  = 2
+	opReadv             = 1
 	opWritev            = 2
 	opReadFixed         = 4
 	opWriteFixed        = 5
@@ -90,6 +91,7 @@ func newUring(memory []byte) (_ *uring, err error) {
 	}
 	allowed := []uringRestriction{
 		{Opcode: restrictionSQEOp, Op: opRead},
+		{Opcode: restrictionSQEOp, Op: opReadv},
 		{Opcode: restrictionSQEOp, Op: opWritev},
 		{Opcode: restrictionSQEOp, Op: opReadFixed},
 		{Opcode: restrictionSQEOp, Op: opWriteFixed},
@@ -126,7 +128,7 @@ func (u *uring) queue(op uint8, fd int, p []byte, tag uint64) {
 	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(address(p)), Len: uint32(len(p)), Flags: rwfNowait, UserData: tag})
 }
 
-// queueVectors adds a write of several pieces of memory, which need not be
+// queueVectors adds a read or write of several pieces of memory, which need not be
 // registered. The pieces and the vectors stay until submit returns.
 func (u *uring) queueVectors(op uint8, fd int, v []unix.Iovec, tag uint64) {
 	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(addressOf(v)), Len: uint32(len(v)), Flags: rwfNowait, UserData: tag})

@@ -71,6 +71,10 @@ func (p *path) requests(ctx context.Context, e endpoints, seconds float64) (r ro
 	return r, nil
 }
 
+// congestion is the congestion control of bulk, whatever the machine's is: BBR
+// paces its sender by what it has measured, and holds Linux at half its rate.
+const congestion = "cubic"
+
 // bulk is the throughput of one TCP connection in Gbit/s.
 func (p *path) bulk(ctx context.Context, e endpoints, seconds float64) (float64, error) {
 	server, err := p.inside.Start(on(e.server, "iperf3", "-s", "-p", strconv.Itoa(iperfPort))...)
@@ -84,7 +88,7 @@ func (p *path) bulk(ctx context.Context, e endpoints, seconds float64) (float64,
 	if err := p.inside.AwaitPort(ctx, "tcp", strconv.Itoa(iperfPort)); err != nil {
 		return 0, err
 	}
-	out, err := p.outside.Run(ctx, 30*time.Second, on(e.client, "iperf3", "-J", "-c", rig.InsideHost, "-p", strconv.Itoa(iperfPort), "-t", fmt.Sprint(max(1, int(seconds))))...)
+	out, err := p.outside.Run(ctx, 30*time.Second, on(e.client, "iperf3", "-J", "-c", rig.InsideHost, "-p", strconv.Itoa(iperfPort), "-C", congestion, "-t", fmt.Sprint(max(1, int(seconds))))...)
 	var report struct {
 		End struct {
 			Received struct {
