@@ -23,8 +23,8 @@ type Batcher interface {
 
 const (
 	// xdpFrames is the size of each ring of an XDP device, and how many frames may
-	// wait to be read: those of 4 ms at a million a second.
-	xdpFrames = 4096
+	// wait to be read: those of 16 ms at a million a second.
+	xdpFrames = 16384
 	// xdpSends is how many frames may be under way from it.
 	xdpSends = 2048
 	// xdpBatch is after how many frames the kernel is told of them.
