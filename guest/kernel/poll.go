@@ -24,22 +24,6 @@ func wanted() uint64 {
 	return set &^ deviceReady
 }
 
-// readAsFiles is the set of network devices that are open and in no poll set: who
-// waits with one of those looks before, if that is any good (guest.Path).
-func readAsFiles() (set uint64) {
-	polled := uint64(0)
-	for a := deviceFiles; a != 0; {
-		f := at[file](a)
-		a = f.nextDevice
-		if f.kind == filePoll {
-			polled |= f.count
-		} else {
-			set |= f.count
-		}
-	}
-	return set &^ polled
-}
-
 // readySet is what of a set is ready. Of devices with rings that is seen at
 // once; but only pollDevices makes them known as ready, since it tells all who
 // wait for them.
