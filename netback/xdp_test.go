@@ -25,7 +25,26 @@ func addVeth(t testing.TB, name, peer string, mtu int) (a, b netlink.Link) {
 		check(t, netlink.LinkSetUp(link))
 		ends[i] = link
 	}
+	awaitCarrier(t, name, peer)
 	return ends[0], ends[1]
+}
+
+// awaitCarrier waits until the kernel knows that interfaces are up: it drops what
+// is sent before, and may take its time.
+func awaitCarrier(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			link, err := netlink.LinkByName(name)
+			check(t, err)
+			if link.Attrs().OperState == netlink.OperUp {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s is %v ten seconds after it was brought up", name, link.Attrs().OperState)
+			}
+		}
+	}
 }
 
 // openXDPTest opens an XDP device that the test closes.
@@ -151,6 +170,7 @@ func TestXDPRefuses(t *testing.T) {
 		t.Errorf("down: %v", err)
 	}
 	check(t, netlink.LinkSetUp(own))
+	awaitCarrier(t, "eth1", "far")
 	if x.Flush() {
 		t.Error("a frame is left")
 	}
