@@ -48,14 +48,9 @@ func (p *port) deliver(u *UMEM, frame []byte) bool {
 		chain[k] = d
 		rest -= int(d.Len())
 	}
-	for i, d := range chain[:k] {
-		n := copy(u.bytes(d), frame)
-		frame = frame[n:]
-		d = abi.NewUMEMDesc(d.Offset(), uint16(n))
-		if uint32(i) < k-1 {
-			d |= abi.UMEMMore
-		}
-		p.receive.put(d)
+	p.post(chain[:k], len(frame))
+	for _, d := range chain[:k] {
+		frame = frame[copy(u.bytes(d), frame):]
 	}
 	return true
 }

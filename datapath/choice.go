@@ -117,7 +117,7 @@ func (c *choice) whole(u *UMEM, parts []abi.UMEMDesc) []byte {
 	return p
 }
 
-// gather describes a frame in pieces.
+// gather describes a frame in pieces, or chunks that one is read to.
 func (c *choice) gather(u *UMEM, parts []abi.UMEMDesc) []unix.Iovec {
 	start := c.used
 	if c.padded() {

@@ -1,10 +1,6 @@
 package datapath
 
-import (
-	"golang.org/x/sys/unix"
-
-	"tender/abi"
-)
+import "tender/abi"
 
 const (
 	// largeFrame is from which mean size on frames are read to chunks directly: for
@@ -57,13 +53,7 @@ func (p *port) reserve(u *UMEM) bool {
 }
 
 // run is the chunks for the n-th frame of the round.
-func (p *port) run(n int) []abi.UMEMDesc {
-	start := 0
-	if n > 0 {
-		start = p.scatter.ends[n-1]
-	}
-	return p.free[start:p.scatter.ends[n]]
-}
+func (p *port) run(n int) []abi.UMEMDesc { return nth(p.free[:], p.scatter.ends[:], n) }
 
 // finishScattered puts the frames that came into the ring, where they lie.
 func (p *port) finishScattered() (got int) {
@@ -96,13 +86,4 @@ func (p *port) post(chunks []abi.UMEMDesc, n int) (used int) {
 		p.receive.put(d)
 	}
 	return used
-}
-
-// room describes chunks that a frame is read to.
-func (c *choice) room(u *UMEM, chunks []abi.UMEMDesc) []unix.Iovec {
-	start := c.used
-	for _, d := range chunks {
-		c.vector(u.bytes(d))
-	}
-	return c.vectors[start:c.used]
 }

@@ -61,12 +61,15 @@ func (p *port) nextFrame(u *UMEM, parts []abi.UMEMDesc, waiting uint32) (n uint3
 }
 
 // frame is the descriptors of the n-th frame of the round.
-func (p *port) frame(n int) []abi.UMEMDesc {
+func (p *port) frame(n int) []abi.UMEMDesc { return nth(p.parts[:], p.ends[:], n) }
+
+// nth is the descriptors of the n-th of several frames, which end at ends.
+func nth(all []abi.UMEMDesc, ends []int, n int) []abi.UMEMDesc {
 	start := 0
 	if n > 0 {
-		start = p.ends[n-1]
+		start = ends[n-1]
 	}
-	return p.parts[start:p.ends[n]]
+	return all[start:ends[n]]
 }
 
 // complete gives chunks back to the guest.

@@ -250,7 +250,7 @@ func (t *Thread) queue(tag uint64, p *port) {
 	}
 	for n := range p.reads() {
 		if p.scatter.on {
-			t.ring.queueVectors(opReadv, p.fd, p.choice.room(t.umem, p.run(n)), tag|uint64(n))
+			t.ring.queueVectors(opReadv, p.fd, p.choice.gather(t.umem, p.run(n)), tag|uint64(n))
 		} else if p.choice.chains() {
 			t.ring.queue(opRead, p.fd, p.choice.buffer(n), tag|uint64(n))
 		} else {

@@ -72,7 +72,7 @@ func (p *path) requests(ctx context.Context, e endpoints, seconds float64) (r ro
 }
 
 // congestion is the congestion control of bulk, whatever the machine's is: BBR
-// paces its sender by what it has measured, and holds Linux at half its rate.
+// paces its sender by what it has measured, and hides what copies cost.
 const congestion = "cubic"
 
 // bulk is the throughput of one TCP connection in Gbit/s.

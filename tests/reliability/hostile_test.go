@@ -123,6 +123,11 @@ func scan(s *station) {
 		}
 		s.mustServe(10 * time.Second) // what was sent before has been answered
 	}
+	// An answer to a SYN that is lost comes again after a second, whatever is asked
+	// meanwhile.
+	for end := time.Now().Add(30 * time.Second); !(answered(80) && answered(443)) && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
 	mu.Lock()
 	var open []uint16
 	closed := 0
