@@ -9,6 +9,10 @@ import (
 // Headroom is left before a received frame, for headers that are added.
 const Headroom = 64
 
+// reclaimAt is from how many chunks that are not back on Send looks for those that
+// are: for each frame alone that costs more than it gains.
+const reclaimAt = 64
+
 // Port is a device's four rings.
 type Port struct {
 	// Handle is the device's in the manifest.
@@ -84,7 +88,9 @@ func (p *Port) lend() {
 // sleeps.
 func (p *Port) Send(frames []Frame) int {
 	p.tx.Lock()
-	p.reclaim()
+	if p.room() < len(frames) || p.transmit.index-p.completion.index >= reclaimAt {
+		p.reclaim()
+	}
 	n, room := 0, p.room()
 	for n < len(frames) && n < room {
 		p.transmit.put(abi.UMEMDesc(frames[n]))
