@@ -12,8 +12,16 @@ import (
 	"tender/netback"
 )
 
-// idleRounds is how often the thread looks in vain before it sleeps.
+// idleRounds is how often the thread looks in vain before it sleeps. Between two
+// looks it lets others run.
 const idleRounds = 150
+
+// Where a look takes no system call, there are more of them, and others are let
+// run after a few.
+const (
+	freeRounds = 1200
+	freeLooks  = 32
+)
 
 // untoldRounds is after how many rounds a guest that sleeps is woken if frames keep
 // coming: it then finds a batch.
@@ -32,6 +40,8 @@ type Thread struct {
 	stopping atomic.Bool
 	last     bool // the round began after Stop
 	untold   int  // rounds that a guest that sleeps has to know of
+	rounds   int  // in vain, before it sleeps
+	looks    int  // in vain, before others are let run
 	ended    chan error
 	// begin has the thread of Pin serve; closed, it has it end. It is nil
 	// without one.
@@ -57,11 +67,14 @@ func NewThread(u *UMEM, devices []netback.Device, doorbell, wake int, notice fun
 
 // newThread is one without io_uring.
 func newThread(u *UMEM, devices []netback.Device, doorbell, wake int) *Thread {
-	t := &Thread{umem: u, doorbell: doorbell, wake: wake, soon: unix.NsecToTimespec(int64(soon)), ended: make(chan error, 1)}
+	t := &Thread{umem: u, doorbell: doorbell, wake: wake, rounds: freeRounds, looks: freeLooks, soon: unix.NsecToTimespec(int64(soon)), ended: make(chan error, 1)}
 	t.fds = append(t.fds, unix.PollFd{Fd: int32(doorbell), Events: unix.POLLIN})
 	for i, d := range devices {
 		t.ports = append(t.ports, newPort(u, i, d))
 		t.fds = append(t.fds, unix.PollFd{Fd: int32(d.FD()), Events: unix.POLLIN})
+		if t.ports[i].batcher == nil {
+			t.rounds, t.looks = idleRounds, 1
+		}
 	}
 	t.counted = t.result
 	return t
@@ -158,14 +171,16 @@ func (t *Thread) serve() error {
 		case t.last:
 			return nil
 		default:
-			if idle++; idle >= idleRounds {
+			if idle++; idle >= t.rounds {
 				if err := t.sleep(); err != nil {
 					return err
 				}
 				idle = 0
 				continue
 			}
-			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+			if idle%t.looks == 0 {
+				unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+			}
 		}
 	}
 }
