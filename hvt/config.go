@@ -39,6 +39,12 @@ func (s Start) String() string {
 type Config struct {
 	machine.Config
 	Start Start
+	// KeepProc has the goroutine of Run keep its place in the Go scheduler (of
+	// GOMAXPROCS) while the guest runs. Without it Go's monitor takes the place away and
+	// looks again every 20 µs, once a guest comes out often: up to a tenth of a CPU.
+	// It is for programs whose GOMAXPROCS leaves places for all else; the garbage
+	// collector interrupts the guest when it has to.
+	KeepProc bool
 	// GDB is a connection to a gdb, nil for none: Run then stops the guest
 	// before its first instruction and obeys gdb, which sees all of the guest.
 	// If gdb detaches or the connection ends, the guest goes on without. Run

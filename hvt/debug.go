@@ -257,7 +257,7 @@ func (d *debugger) report(err error) {
 // what they seem: KVM finishes an OUT at the next KVM_RUN only.
 func (vm *VM) settle() error {
 	requestExit(vm.vcpu.mapping)
-	errno := enter(vm.vcpu.fd)
+	errno := enter(vm.vcpu.fd, false)
 	vm.calm()
 	stepped := errno == 0 && kvm.ExitType(vm.vcpu.run.ExitReason) == kvm.EXITDEBUG
 	if errno != unix.EINTR && !stepped {

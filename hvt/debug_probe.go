@@ -68,7 +68,7 @@ func (vm *VM) stopsAt(b *gdb.Break) (bool, error) {
 		return false, err
 	}
 	for {
-		switch errno := enter(vm.vcpu.fd); errno {
+		switch errno := enter(vm.vcpu.fd, false); errno {
 		case 0:
 			return kvm.ExitType(vm.vcpu.run.ExitReason) == kvm.EXITDEBUG, nil
 		case unix.EINTR:

@@ -99,8 +99,13 @@ func setMemory(vmFD int, slot uint32, base uint64, mem []byte) error {
 }
 
 // enter is KVM_RUN. Unlike gokvm's it reports EINTR, which is how a running
-// guest is stopped.
-func enter(vcpuFD int) unix.Errno {
+// guest is stopped. With keep the Go scheduler does not hear of it: see
+// Config.KeepProc.
+func enter(vcpuFD int, keep bool) unix.Errno {
+	if keep {
+		_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(vcpuFD), ioctlRun, 0)
+		return errno
+	}
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(vcpuFD), ioctlRun, 0)
 	return errno
 }

@@ -144,7 +144,7 @@ func (vm *VM) loop(ctx context.Context, thread int) error {
 // and with errStopped if a POLL was cut short.
 func (vm *VM) once() (done bool, err error) {
 	run := vm.vcpu.run
-	switch errno := enter(vm.vcpu.fd); errno {
+	switch errno := enter(vm.vcpu.fd, vm.keepProc); errno {
 	case 0:
 	case unix.EINTR:
 		return false, errInterrupted

@@ -37,13 +37,44 @@ func talking() *testGuest {
 	return g.jump(0x84, 0).jump(0x85, 0)
 }
 
+// A guest that keeps its place in the Go scheduler does not hold up who needs all of
+// them.
+func TestKeepProc(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	inBothModes(t, func(t *testing.T, mode Start) {
+		for name, g := range map[string]*testGuest{"loop": spinning(), "poll": sleeping(), "hypercalls": talking()} {
+			t.Run(name, func(t *testing.T) {
+				vm := start(t, g, Config{Start: mode, KeepProc: true})
+				ctx, cancel := context.WithCancel(context.Background())
+				ended := make(chan error)
+				go func() {
+					_, err := vm.Run(ctx)
+					ended <- err
+				}()
+				time.Sleep(20 * time.Millisecond)
+				began := time.Now()
+				for range 10 {
+					runtime.GC()
+				}
+				if took := time.Since(began); took > 10*patience {
+					t.Errorf("ten collections took %v", took)
+				}
+				cancel()
+				if err := <-ended; !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			})
+		}
+	})
+}
+
 func TestCancel(t *testing.T) {
 	cause := errors.New("the operator said so")
 	inBothModes(t, func(t *testing.T, mode Start) {
 		for name, g := range map[string]*testGuest{"loop": spinning(), "poll": sleeping(), "hypercalls": talking()} {
 			t.Run(name, func(t *testing.T) {
 				for _, after := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
-					vm := start(t, g, Config{Start: mode})
+					vm := start(t, g, Config{Start: mode, KeepProc: after > time.Millisecond})
 					ctx, cancel := context.WithCancelCause(context.Background())
 					var asked time.Time
 					timer := time.AfterFunc(after, func() {

@@ -19,6 +19,8 @@ import (
 type VM struct {
 	name string
 	mode Start // StartKernel or StartUser
+	// keepProc is Config.KeepProc.
+	keepProc bool
 	// emulated says that this KVM does not run kernel-mode code natively.
 	emulated bool
 	host     host
@@ -68,7 +70,7 @@ func build(c Config) (_ *VM, err error) {
 	if err := c.Image.CheckTarget(abi.TargetHVT, abi.VersionHVT); err != nil {
 		return nil, err
 	}
-	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1, signal: unix.SIGTERM, gdb: c.GDB, logf: c.Logf}
+	vm := &VM{name: c.Image.Name, vmFD: -1, stopFD: -1, signal: unix.SIGTERM, keepProc: c.KeepProc, gdb: c.GDB, logf: c.Logf}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, vm.release())

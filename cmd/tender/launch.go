@@ -104,7 +104,7 @@ func newMachine(ctx context.Context, im *image.Image, opts *runOptions, devs *de
 	if err != nil {
 		return nil, err
 	}
-	vm, err := hvt.New(hvt.Config{Config: c, Start: opts.start, GDB: gdb})
+	vm, err := hvt.New(hvt.Config{Config: c, Start: opts.start, KeepProc: std.own, GDB: gdb})
 	if err != nil && gdb != nil {
 		gdb.Close()
 	}
