@@ -59,18 +59,10 @@ func NewThread(u *UMEM, devices []netback.Device, doorbell, wake int, notice fun
 	}
 	t := newThread(u, devices, doorbell, wake)
 	var err error
-	if t.ring, err = newUring(u.memory, t.files()); err != nil && notice != nil {
+	if t.ring, err = newUring(u.memory); err != nil && notice != nil {
 		notice("frames are moved without io_uring, at about half its speed: %v", err)
 	}
 	return t, nil
-}
-
-// files are the devices' descriptors, in their order.
-func (t *Thread) files() (fds []int32) {
-	for _, p := range t.ports {
-		fds = append(fds, int32(p.fd))
-	}
-	return fds
 }
 
 // newThread is one without io_uring.
@@ -236,7 +228,7 @@ func (t *Thread) round() (moved, news bool, err error) {
 				return false, false, err
 			}
 		}
-		t.queue(i, p)
+		t.queue(uint64(i)<<tagPort, p)
 	}
 	if t.ring != nil {
 		if err := t.ring.submit(t.counted); err != nil {
@@ -261,24 +253,23 @@ const (
 )
 
 // queue has the io_uring do a device's operations of a round.
-func (t *Thread) queue(i int, p *port) {
+func (t *Thread) queue(tag uint64, p *port) {
 	p.choice.used = 0
-	tag := uint64(i) << tagPort
 	for n := range p.nsend {
 		parts := p.frame(n)
 		if frame := p.choice.whole(t.umem, parts); frame != nil {
-			t.ring.queue(opWriteFixed, i, frame, tag|tagWrite|uint64(n))
+			t.ring.queue(opWriteFixed, p.fd, frame, tag|tagWrite|uint64(n))
 		} else {
-			t.ring.queueVectors(opWritev, i, p.choice.gather(t.umem, parts), tag|tagWrite|uint64(n))
+			t.ring.queueVectors(opWritev, p.fd, p.choice.gather(t.umem, parts), tag|tagWrite|uint64(n))
 		}
 	}
 	for n := range p.reads() {
 		if p.scatter.on {
-			t.ring.queueVectors(opReadv, i, p.choice.gather(t.umem, p.run(n)), tag|uint64(n))
+			t.ring.queueVectors(opReadv, p.fd, p.choice.gather(t.umem, p.run(n)), tag|uint64(n))
 		} else if p.choice.chains() {
-			t.ring.queue(opRead, i, p.choice.buffer(n), tag|uint64(n))
+			t.ring.queue(opRead, p.fd, p.choice.buffer(n), tag|uint64(n))
 		} else {
-			t.ring.queue(opReadFixed, i, t.umem.bytes(p.free[n]), tag|uint64(n))
+			t.ring.queue(opReadFixed, p.fd, t.umem.bytes(p.free[n]), tag|uint64(n))
 		}
 	}
 }

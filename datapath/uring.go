@@ -18,29 +18,26 @@ const (
 	setupCoopTaskrun = 1 << 8
 
 	registerBuffers      = 0
-	registerFiles        = 2
 	registerRestrictions = 11
 	registerEnableRings  = 12
 
-	restrictionSQEOp         = 1
-	restrictionRegister      = 0
-	restrictionFlagsRequired = 3
-	opReadv                  = 1
-	opWritev                 = 2
-	opReadFixed              = 4
-	opWriteFixed             = 5
-	opRead                   = 22
-	fixedFile                = 1
-	rwfNowait                = 8
-	enterGetEvents           = 1
-	offSQRing                = 0
-	offCQRing                = 0x8000000
-	offSQEs                  = 0x10000000
-	featureSingleMmap        = 1
+	restrictionSQEOp    = 1
+	restrictionRegister = 0
+
+	opReadv           = 1
+	opWritev          = 2
+	opReadFixed       = 4
+	opWriteFixed      = 5
+	opRead            = 22
+	rwfNowait         = 8
+	enterGetEvents    = 1
+	offSQRing         = 0
+	offCQRing         = 0x8000000
+	offSQEs           = 0x10000000
+	featureSingleMmap = 1
 )
 
-// uring is an io_uring that reads and writes the files that it is made for, and can
-// do nothing else. All it is told to do is done when submit returns. One thread
+// uring is an io_uring that reads and writes files and can do nothing else. All it is told to do is done when submit returns. One thread
 // uses it. Source: io_uring_setup(2), io_uring_register(2), io_uring_enter(2).
 type uring struct {
 	fd           int
@@ -55,11 +52,10 @@ type uring struct {
 	tail, queued uint32
 }
 
-// newUring makes an io_uring for files, which it keeps open until its own end, and
-// for the bytes of memory, which are then pinned.
+// newUring makes an io_uring for the bytes of memory, which are then pinned.
 // The errors wrap the unix.Errno: ENOSYS or EPERM where io_uring is not to be
 // had, ENOMEM where memory may not be pinned.
-func newUring(memory []byte, files []int32) (_ *uring, err error) {
+func newUring(memory []byte) (_ *uring, err error) {
 	var p uringParams
 	fd := -1
 	// Kernels before 5.19 do not know the flag, which saves interruptions.
@@ -93,16 +89,12 @@ func newUring(memory []byte, files []int32) (_ *uring, err error) {
 	if err := uringRegister(fd, registerBuffers, iovecOf(memory), 1); err != nil {
 		return nil, fmt.Errorf("pinning %d bytes of guest memory for io_uring: %w", len(memory), err)
 	}
-	if err := uringRegister(fd, registerFiles, pointerOf(&files[0]), len(files)); err != nil {
-		return nil, fmt.Errorf("registering devices with an io_uring: %w", err)
-	}
 	allowed := []uringRestriction{
 		{Opcode: restrictionSQEOp, Op: opRead},
 		{Opcode: restrictionSQEOp, Op: opReadv},
 		{Opcode: restrictionSQEOp, Op: opWritev},
 		{Opcode: restrictionSQEOp, Op: opReadFixed},
 		{Opcode: restrictionSQEOp, Op: opWriteFixed},
-		{Opcode: restrictionFlagsRequired, Op: fixedFile},
 		{Opcode: restrictionRegister, Op: registerEnableRings},
 	}
 	if err := uringRegister(fd, registerRestrictions, pointerOf(&allowed[0]), len(allowed)); err != nil {
@@ -130,17 +122,16 @@ func (u *uring) view(p *uringParams) {
 // room is how many operations can still be queued.
 func (u *uring) room() int { return uringEntries - int(u.queued) }
 
-// queue adds a read or write of p by a place in newUring's files, which comes back
-// with tag: registered memory for the operations that are called fixed. p stays until
-// submit returns.
-func (u *uring) queue(op uint8, file int, p []byte, tag uint64) {
-	u.add(sqe{Opcode: op, SQEFlags: fixedFile, FD: int32(file), Address: uint64(address(p)), Len: uint32(len(p)), Flags: rwfNowait, UserData: tag})
+// queue adds a read or write of p, which comes back with tag: registered memory for
+// the operations that are called fixed. p stays until submit returns.
+func (u *uring) queue(op uint8, fd int, p []byte, tag uint64) {
+	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(address(p)), Len: uint32(len(p)), Flags: rwfNowait, UserData: tag})
 }
 
 // queueVectors adds a read or write of several pieces of memory, which need not be
 // registered. The pieces and the vectors stay until submit returns.
-func (u *uring) queueVectors(op uint8, file int, v []unix.Iovec, tag uint64) {
-	u.add(sqe{Opcode: op, SQEFlags: fixedFile, FD: int32(file), Address: uint64(addressOf(v)), Len: uint32(len(v)), Flags: rwfNowait, UserData: tag})
+func (u *uring) queueVectors(op uint8, fd int, v []unix.Iovec, tag uint64) {
+	u.add(sqe{Opcode: op, FD: int32(fd), Address: uint64(addressOf(v)), Len: uint32(len(v)), Flags: rwfNowait, UserData: tag})
 }
 
 func (u *uring) add(s sqe) {

@@ -17,9 +17,9 @@ const (
 type sqe struct {
 	_        structs.HostLayout
 	Opcode   uint8
-	SQEFlags uint8
+	flags    uint8
 	_        uint16
-	FD       int32 // or a place in the registered files
+	FD       int32
 	Offset   uint64
 	Address  uint64
 	Len      uint32
