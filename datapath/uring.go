@@ -23,18 +23,17 @@ const (
 
 	restrictionSQEOp    = 1
 	restrictionRegister = 0
-
-	opReadv           = 1
-	opWritev          = 2
-	opReadFixed       = 4
-	opWriteFixed      = 5
-	opRead            = 22
-	rwfNowait         = 8
-	enterGetEvents    = 1
-	offSQRing         = 0
-	offCQRing         = 0x8000000
-	offSQEs           = 0x10000000
-	featureSingleMmap = 1
+	opReadv             = 1
+	opWritev            = 2
+	opReadFixed         = 4
+	opWriteFixed        = 5
+	opRead              = 22
+	rwfNowait           = 8
+	enterGetEvents      = 1
+	offSQRing           = 0
+	offCQRing           = 0x8000000
+	offSQEs             = 0x10000000
+	featureSingleMmap   = 1
 )
 
 // uring is an io_uring that reads and writes files and can do nothing else. All it is told to do is done when submit returns. One thread
