@@ -8,6 +8,7 @@
 # make soak-path  an hour of checksummed frames through guests under both tenders, of which each is accounted for
 # make bench-firewall  throughput over the number of rules, against Linux; writes build/bench-firewall.{json,svg}
 # make bench-firewall-loss  frames lost in a minute at 80 % of the peak rate
+# make profile    toolchain/network.pgo anew, by which programs that use package net are compiled (root)
 # make check      formatting, vet, tidy module files
 # make fuzz       every fuzz target for FUZZTIME (default 30s each)
 
@@ -18,7 +19,7 @@ FUZZTIME ?= 30s
 # The sources an image or the tender is made of.
 SOURCES := go.mod go.sum sources.go $(shell find $(wildcard abi blockback cmd confine datapath guest hvt image machine nacl netback seccomp spt toolchain) -type f)
 
-.PHONY: all demo test test-hardware test-stdlib bench soak soak-path bench-firewall bench-firewall-loss check fuzz deps clean
+.PHONY: all demo test test-hardware test-stdlib bench soak soak-path bench-firewall bench-firewall-loss profile check fuzz deps clean
 
 all: bin/tender bin/hello.hvt bin/firewall.hvt
 
@@ -70,6 +71,9 @@ bench-firewall: deps all
 
 bench-firewall-loss: deps all
 	$(GO) run ./tests/benchfirewall -figures loss -loss-seconds 60 -rounds 1 -rules 0 bin/tender
+
+profile: deps all
+	scripts/profile
 
 check:
 	scripts/check

@@ -127,7 +127,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		o.Debug = o.Output + ".debug"
 	}
 	spec := image.Spec{Target: o.Target, Version: version, Manifest: devices}
-	return b.build(ctx, name, spec)
+	return b.build(ctx, pkg, name, spec)
 }
 
 // check refuses options that exclude each other.
@@ -243,8 +243,12 @@ func (b *builder) devices(pkgDir string) (image.Manifest, error) {
 
 // build links the program and turns it into an image.
 // It completes spec.
-func (b *builder) build(ctx context.Context, name string, spec image.Spec) (*Result, error) {
+func (b *builder) build(ctx context.Context, main *listed, name string, spec image.Spec) (*Result, error) {
 	linked := filepath.Join(b.tmp, "linked")
+	profile, err := b.pgo(main)
+	if err != nil {
+		return nil, err
+	}
 	ldflags := fmt.Sprintf("-T %#x -E %s.start -X %s.Program=%s", textAddr, kernelPath, kernelPath, name)
 	if b.opts.Debug == "" {
 		ldflags += " -w"
@@ -254,7 +258,8 @@ func (b *builder) build(ctx context.Context, name string, spec image.Spec) (*Res
 		verb = []string{"test", "-c"}
 		ldflags += fmt.Sprintf(" -X runtime.defaultGOROOT=%s -X testing.tenderDirectory=%s", b.tool.Root, b.opts.Tests.Dir)
 	}
-	args := b.with(append(verb, "-buildvcs=false", "-buildmode=exe", "-ldflags="+ldflags, "-o", linked)...)
+	verb = append(append(verb, profile...), "-buildvcs=false", "-buildmode=exe", "-ldflags="+ldflags, "-o", linked)
+	args := b.with(verb...)
 	var stderr bytes.Buffer
 	if _, err := b.tool.run(ctx, b.dir, b.env(), &stderr, args...); err != nil {
 		return nil, goFailed("go "+verb[0], &stderr, err)

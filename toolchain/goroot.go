@@ -22,6 +22,7 @@ type goTool struct {
 	Root    string // GOROOT
 	Version string // "go1.26.8"
 	Work    string // go.work in effect, "" if none
+	Flags   string // GOFLAGS
 }
 
 // findGo asks the go command in PATH which toolchain it uses for packages in
@@ -31,13 +32,13 @@ func findGo(ctx context.Context, dir string) (*goTool, error) {
 	if err != nil {
 		return nil, errors.New("no go command in PATH: install Go " + supported() + " to build images")
 	}
-	cmd := exec.CommandContext(ctx, path, "env", "-json", "GOROOT", "GOVERSION", "GOWORK")
+	cmd := exec.CommandContext(ctx, path, "env", "-json", "GOROOT", "GOVERSION", "GOWORK", "GOFLAGS")
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w", commandError(err))
 	}
-	var env struct{ GOROOT, GOVERSION, GOWORK string }
+	var env struct{ GOROOT, GOVERSION, GOWORK, GOFLAGS string }
 	if err := json.Unmarshal(out, &env); err != nil {
 		return nil, fmt.Errorf("go env: %w", err)
 	}
@@ -52,6 +53,7 @@ func findGo(ctx context.Context, dir string) (*goTool, error) {
 		Root:    env.GOROOT,
 		Version: env.GOVERSION,
 		Work:    env.GOWORK,
+		Flags:   env.GOFLAGS,
 	}, nil
 }
 

@@ -29,6 +29,10 @@ The devices of the image are those of manifest.json beside the package, in
 Solo5's form, and those of --net and --block, in the order given. A program that
 uses package net and has neither gets one network device, net0.
 
+Such a program is also compiled by a profile of a web server under load
+(-pgo of go build), unless it has one of its own: default.pgo beside it, or -pgo
+in GOFLAGS.
+
 With --target=linux the same package becomes an ordinary Linux program, for
 debuggers, profilers and the race detector. Devices of package guest are then
 TAPs and files that the environment names: TENDER_NET=outside=tap0,inside=tap1

@@ -103,6 +103,7 @@ func (n *Net) start() error {
 		TransportProtocols: []netstack.TransportProtocolFactory{
 			tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6,
 		},
+		Clock:       newClock(),
 		RawFactory:  raw.EndpointFactory{},
 		HandleLocal: true,
 	})
