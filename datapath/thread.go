@@ -16,11 +16,13 @@ import (
 // looks it lets others run.
 const idleRounds = 150
 
-// Where a look takes no system call, there are more of them, and others are let
-// run after a few.
+// Where a look takes no system call, there are more of them, and while nobody else wants
+// the CPU others are let run after several: a yield that returns within alone has
+// shown that.
 const (
 	freeRounds = 1200
 	freeLooks  = 32
+	alone      = 2 * time.Microsecond
 )
 
 // untoldRounds is after how many rounds a guest that sleeps is woken if frames keep
@@ -40,8 +42,9 @@ type Thread struct {
 	stopping atomic.Bool
 	last     bool // the round began after Stop
 	untold   int  // rounds that a guest that sleeps has to know of
-	rounds   int  // in vain, before it sleeps
+	free     bool // a look takes no system call
 	looks    int  // in vain, before others are let run
+	vain     int  // looks since they were
 	ended    chan error
 	// begin has the thread of Pin serve; closed, it has it end. It is nil
 	// without one.
@@ -67,14 +70,12 @@ func NewThread(u *UMEM, devices []netback.Device, doorbell, wake int, notice fun
 
 // newThread is one without io_uring.
 func newThread(u *UMEM, devices []netback.Device, doorbell, wake int) *Thread {
-	t := &Thread{umem: u, doorbell: doorbell, wake: wake, rounds: freeRounds, looks: freeLooks, soon: unix.NsecToTimespec(int64(soon)), ended: make(chan error, 1)}
+	t := &Thread{umem: u, doorbell: doorbell, wake: wake, free: true, looks: 1, soon: unix.NsecToTimespec(int64(soon)), ended: make(chan error, 1)}
 	t.fds = append(t.fds, unix.PollFd{Fd: int32(doorbell), Events: unix.POLLIN})
 	for i, d := range devices {
 		t.ports = append(t.ports, newPort(u, i, d))
 		t.fds = append(t.fds, unix.PollFd{Fd: int32(d.FD()), Events: unix.POLLIN})
-		if t.ports[i].batcher == nil {
-			t.rounds, t.looks = idleRounds, 1
-		}
+		t.free = t.free && t.ports[i].batcher != nil
 	}
 	t.counted = t.result
 	return t
@@ -171,17 +172,34 @@ func (t *Thread) serve() error {
 		case t.last:
 			return nil
 		default:
-			if idle++; idle >= t.rounds {
+			if idle++; idle >= idleRounds && (!t.free || idle >= freeRounds) {
 				if err := t.sleep(); err != nil {
 					return err
 				}
 				idle = 0
 				continue
 			}
-			if idle%t.looks == 0 {
-				unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
-			}
+			t.yield()
 		}
+	}
+}
+
+// yield lets others run after a look in vain, or after several.
+func (t *Thread) yield() {
+	if !t.free {
+		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		return
+	}
+	if t.vain++; t.vain < t.looks {
+		return
+	}
+	t.vain = 0
+	began := time.Now()
+	unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	if time.Since(began) < alone {
+		t.looks = min(2*t.looks, freeLooks)
+	} else {
+		t.looks = 1
 	}
 }
 
