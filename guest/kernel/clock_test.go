@@ -98,3 +98,14 @@ func TestClockCalls(t *testing.T) {
 		t.Errorf("deadline in %d: %d", maxTime, got)
 	}
 }
+
+// A thread sleeps for a millisecond at least, or not at all.
+func TestSleepDeadline(t *testing.T) {
+	for _, c := range []struct{ asked, want int64 }{{0, 0}, {1, shortestSleep}, {20_000, shortestSleep}, {shortestSleep, shortestSleep}, {second, second}} {
+		before := monotonic()
+		got := sleepDeadline(c.asked)
+		if after := monotonic(); got < before+c.want || got > after+c.want {
+			t.Errorf("%d ns: %d from now", c.asked, got-before)
+		}
+	}
+}

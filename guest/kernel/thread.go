@@ -192,6 +192,11 @@ func schedule() {
 	current = addrOf(t)
 }
 
+// shortestSleep is that of a thread: mostly it is the Go runtime's monitor, which asks
+// for 20 µs as long as goroutines come and go, and each time the guest would wake from
+// its sleep in the tender.
+const shortestSleep = 1000 * 1000
+
 // maxIdle bounds one sleep.
 const maxIdle = 3600 * second
 
@@ -223,8 +228,15 @@ func sysNanosleep(req uintptr) int64 {
 	if !ok {
 		return eINVAL
 	}
-	block(threadSleep, deadlineIn(d))
+	block(threadSleep, sleepDeadline(d))
 	return 0
+}
+
+func sleepDeadline(d int64) int64 {
+	if d > 0 {
+		d = max(d, shortestSleep)
+	}
+	return deadlineIn(d)
 }
 
 func sysClockNanosleep(id, flags, req uintptr) int64 {
