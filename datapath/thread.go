@@ -157,6 +157,10 @@ func (t *Thread) Close() error {
 }
 
 func (t *Thread) serve() error {
+	rounds := idleRounds
+	if t.free {
+		rounds = freeRounds
+	}
 	for idle := 0; ; {
 		t.last = t.stopping.Load()
 		moved, news, err := t.round()
@@ -172,7 +176,7 @@ func (t *Thread) serve() error {
 		case t.last:
 			return nil
 		default:
-			if idle++; idle >= idleRounds && (!t.free || idle >= freeRounds) {
+			if idle++; idle >= rounds {
 				if err := t.sleep(); err != nil {
 					return err
 				}
