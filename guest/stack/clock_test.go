@@ -10,7 +10,7 @@ import (
 // The clock tells what gVisor's own does.
 func TestClock(t *testing.T) {
 	c, own := newClock(), tcpip.NewStdClock()
-	var zero tcpip.MonotonicTime
+	var zero, last tcpip.MonotonicTime
 	for range 10 {
 		before := own.NowMonotonic().Sub(zero)
 		now := c.NowMonotonic()
@@ -19,7 +19,12 @@ func TestClock(t *testing.T) {
 		if d := now.Sub(zero); d < before-apart || d > after+apart || zero.Add(d) != now {
 			t.Fatalf("%v, %v and %v", before, now, after)
 		}
-		time.Sleep(10 * time.Millisecond)
+		const pause = 10 * time.Millisecond
+		if last != zero && now.Sub(last) < pause {
+			t.Fatalf("%v after a pause of %v", now.Sub(last), pause)
+		}
+		last = now
+		time.Sleep(pause)
 	}
 	fired := make(chan struct{})
 	c.AfterFunc(time.Millisecond, func() { close(fired) })
