@@ -27,7 +27,7 @@ func TestTell(t *testing.T) {
 		if moved != (frames > 0) || news != moved {
 			t.Fatalf("moved %v, news %v", moved, news)
 		}
-		check(t, b.tell(news, moved))
+		check(t, b.tell(news, !moved))
 		b.echo(guest)
 	}
 	for _, rounds := range []int{1, untoldRounds - 1, untoldRounds, 3 * untoldRounds} {
@@ -40,11 +40,11 @@ func TestTell(t *testing.T) {
 		}
 		d.waiting = 0
 		b.rounds(t) // what was sent leaves
-		check(t, b.tell(false, false))
+		check(t, b.tell(false, true))
 		if got, want := woken(), rounds < untoldRounds; got != want {
 			t.Errorf("%d rounds, then none: woken %v", rounds, got)
 		}
-		check(t, b.tell(false, false))
+		check(t, b.tell(false, true))
 		if woken() {
 			t.Errorf("%d rounds: woken twice", rounds)
 		}

@@ -16,12 +16,15 @@ import (
 // looks it lets others run.
 const idleRounds = 150
 
-// Where a look takes no system call, there are more of them, and while nobody else wants
-// the CPU others are let run after several: a yield that returns within alone has
-// shown that.
+// Where a look takes no system call, there is a pause after it: it reads words that the
+// kernel writes for each frame, which slows the kernel. While nobody else wants the CPU,
+// others are let run after several pauses; a yield that returns within alone has shown
+// that. A guest that sleeps is woken after freeLull looks in vain.
 const (
-	freeRounds = 1200
-	freeLooks  = 32
+	freeRounds = 50
+	freeLooks  = 8
+	freeLull   = 2
+	freePause  = 4 * time.Microsecond
 	alone      = 2 * time.Microsecond
 )
 
@@ -157,9 +160,9 @@ func (t *Thread) Close() error {
 }
 
 func (t *Thread) serve() error {
-	rounds := idleRounds
+	rounds, lull := idleRounds, 1
 	if t.free {
-		rounds = freeRounds
+		rounds, lull = freeRounds, freeLull
 	}
 	for idle := 0; ; {
 		t.last = t.stopping.Load()
@@ -167,38 +170,41 @@ func (t *Thread) serve() error {
 		if err != nil {
 			return err
 		}
-		if err := t.tell(news, moved); err != nil {
+		if idle++; moved {
+			idle = 0
+		}
+		if err := t.tell(news, idle >= lull); err != nil {
 			return err
 		}
 		switch {
 		case moved:
-			idle = 0
 		case t.last:
 			return nil
-		default:
-			if idle++; idle >= rounds {
-				if err := t.sleep(); err != nil {
-					return err
-				}
-				idle = 0
-				continue
+		case idle >= rounds:
+			if err := t.sleep(); err != nil {
+				return err
 			}
+			idle = 0
+		default:
 			t.yield()
 		}
 	}
 }
 
-// yield lets others run after a look in vain, or after several.
+// yield lets others run after a look in vain, or pauses: they may run for long, so
+// a guest that has to know is told before.
 func (t *Thread) yield() {
 	if !t.free {
 		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		return
 	}
-	if t.vain++; t.vain < t.looks {
+	began := time.Now()
+	if t.vain++; t.vain < t.looks || t.untold > 0 {
+		for time.Since(began) < freePause {
+		}
 		return
 	}
 	t.vain = 0
-	began := time.Now()
 	unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 	if time.Since(began) < alone {
 		t.looks = min(2*t.looks, freeLooks)
@@ -208,12 +214,12 @@ func (t *Thread) yield() {
 }
 
 // tell wakes a guest that sleeps and has to know of this round or of those before,
-// once that is enough or nothing has moved.
-func (t *Thread) tell(news, moved bool) error {
+// once those are enough or nothing more comes: lull.
+func (t *Thread) tell(news, lull bool) error {
 	if news {
 		t.untold++
 	}
-	if t.untold == 0 || moved && t.untold < untoldRounds {
+	if t.untold == 0 || !lull && t.untold < untoldRounds {
 		return nil
 	}
 	t.untold = 0
