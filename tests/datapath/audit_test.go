@@ -140,14 +140,22 @@ func (l *lab) compare(devices []string) (all map[string]counts, wrong []string) 
 				wrong = append(wrong, fmt.Sprintf("%s: %s: %d and %d; %v", d, what, gave, has, c))
 			}
 		}
-		same("frames that the station sent, those that the interface passed on or dropped", c["sent"], c["taken"]+c["queue full"])
+		// Between an interface and its station the kernel loses a few, uncounted,
+		// while the interface goes away or comes back: those in a queue that is
+		// emptied, and those that it gives while the socket has no hook.
+		about := func(what string, gave, has uint64) {
+			if gave < has || gave > has+l.uncounted[d] {
+				same(what, gave, has)
+			}
+		}
+		about("frames that the station sent, those that the interface passed on or dropped", c["sent"], c["taken"]+c["queue full"])
 		same("frames of the interface, those that the tender passed on or dropped", c["taken"], c["receive"]+c.drops("receive"))
 		same("frames of the tender, those that the guest received", c["receive"], c["guest rx"])
 		same("frames that the guest received, those that it forwarded, dropped, holds or understood", c["guest rx"],
 			c["guest forwarded"]+c["guest dropped"]+c["guest held"]+c["arps"])
 		same("frames that the guest sent, those that the tender sent or dropped", c["guest tx"], c["send"]+c.drops("send"))
 		same("frames that the tender sent, those that the interface took", c["send"], c["given"])
-		same("frames of the interface, those that the station received or had no room for", c["given"], c["came"]+c["unread"])
+		about("frames of the interface, those that the station received or had no room for", c["given"], c["came"]+c["unread"])
 	}
 	return all, wrong
 }

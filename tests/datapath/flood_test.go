@@ -37,6 +37,7 @@ func flood(t *testing.T, options []string, port uint16) {
 		return err
 	}))
 	frame := nettest.UDP(nettest.Ether{Dst: *c.guest.Load(), Src: c.mac}, nettest.IP{Src: c.ip, Dst: nettest.Addr(networkOf("b") + "2")}, 1, port, make([]byte, 18))
+	listener := l.listen(b, networkOf("b")+"2:5000")
 	var stop atomic.Bool
 	send := func() {
 		for !stop.Load() {
@@ -52,7 +53,7 @@ func flood(t *testing.T, options []string, port uint16) {
 	}()
 	start := time.Now()
 	const bytes = 16 << 20
-	err := transfer(a, b, networkOf("b")+"2:5000", bytes)
+	err := transfer(a, listener, bytes)
 	took := time.Since(start)
 	stop.Store(true)
 	<-flooding

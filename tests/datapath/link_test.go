@@ -23,6 +23,7 @@ func TestLinkChanges(t *testing.T) {
 		stop := meanwhile(there, back)
 		for range 2 {
 			for _, d := range l.devices {
+				l.uncounted[d] += 4 * 8 // for each change
 				for _, change := range [][2]string{{"down", "up"}, {"carrier off", "carrier on"}} {
 					for _, to := range change {
 						time.Sleep(50 * time.Millisecond)

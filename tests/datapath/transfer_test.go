@@ -1,7 +1,6 @@
 package datapath
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tender/tests/rig"
 	"tender/tests/rig/suite"
@@ -38,25 +35,26 @@ func (l *lab) host(device string) *rig.Namespace {
 	return n
 }
 
-// transfer sends bytes from one host to another by TCP, and compares them.
-func transfer(from, to *rig.Namespace, address string, bytes int) error {
+// listen awaits transfers at a host's address. It is open for all of a test: as long as a
+// child of this process has not called exec, a port that was closed is still taken.
+func (l *lab) listen(at *rig.Namespace, address string) *net.TCPListener {
+	l.t.Helper()
 	var listener net.Listener
-	// A connection that this end has closed may still be in its TIME_WAIT.
-	reuse := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }), err)
-	}}
-	if err := to.Do(func() (err error) {
-		listener, err = reuse.Listen(context.Background(), "tcp", address)
+	must(l.t, at.Do(func() (err error) {
+		listener, err = net.Listen("tcp", address)
 		return err
-	}); err != nil {
-		return err
-	}
-	defer listener.Close()
+	}))
+	l.t.Cleanup(func() { listener.Close() })
+	return listener.(*net.TCPListener)
+}
+
+// transfer sends bytes from a host to a listener by TCP, and compares them.
+func transfer(from *rig.Namespace, listener *net.TCPListener, bytes int) error {
 	want := make(chan [sha256.Size]byte, 1)
 	sent := make(chan error, 1)
 	go func() {
 		sent <- from.Do(func() error {
-			c, err := net.DialTimeout("tcp", address, 10*time.Second)
+			c, err := net.DialTimeout("tcp", listener.Addr().String(), 10*time.Second)
 			if err != nil {
 				return err
 			}
@@ -69,7 +67,7 @@ func transfer(from, to *rig.Namespace, address string, bytes int) error {
 			return err
 		})
 	}()
-	listener.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
+	listener.SetDeadline(time.Now().Add(10 * time.Second))
 	c, err := listener.Accept()
 	if err != nil {
 		return errors.Join(err, <-sent)
@@ -112,11 +110,12 @@ func TestTransfers(t *testing.T) {
 			}
 			changed <- errors.Join(errs...)
 		}()
+		listener := l.listen(b, networkOf("b")+"2:5000")
 		start := time.Now()
 		done := false
 		n := 0
 		for ; !done || n < 2; n++ {
-			must(t, transfer(a, b, networkOf("b")+"2:5000", 16<<20))
+			must(t, transfer(a, listener, 16<<20))
 			select {
 			case err := <-changed:
 				must(t, err)
