@@ -23,7 +23,7 @@ const idleRounds = 150
 const (
 	freeRounds = 50
 	freeLooks  = 8
-	freeLull   = 2
+	freeLull   = 4
 	freePause  = 4 * time.Microsecond
 	alone      = 2 * time.Microsecond
 )
