@@ -42,12 +42,15 @@ func TestTick(t *testing.T) {
 		g.op(0x81, 0xfb).op(le32(sentinel)...)                   // over: cmp $sentinel, %ebx
 		g.jump(0x85, spin)
 		g.halt(7)
-		// The handler is the kernel's, so that a tick that comes in it, on a busy
-		// machine, is told and does not begin it anew.
-		kernel := abi.Events{Entry: textAt + uint64(entry), TextStart: textAt + uint64(entry), TextEnd: textAt + uint64(len(g.text))}
-		vm := start(t, withEvents(g, kernel), Config{Start: mode})
-		mustHalt(t, vm, 7)
-		if e := peek[abi.Events](t, vm, eventsAt); e.RIP != textAt+uint64(spin) || e.Stop != 0 {
+		withEvents(g, abi.Events{Entry: textAt + uint64(entry)})
+		var e abi.Events
+		// On a busy machine a tick may come in the handler, and begin it anew.
+		for tries := 0; tries == 0 || tries < 10 && e.RIP >= textAt+uint64(entry); tries++ {
+			vm := start(t, g, Config{Start: mode})
+			mustHalt(t, vm, 7)
+			e = peek[abi.Events](t, vm, eventsAt)
+		}
+		if e.RIP != textAt+uint64(spin) || e.Tick != 0 || e.Stop != 0 {
 			t.Errorf("events are %+v, the loop is at %#x", e, textAt+spin)
 		}
 	})

@@ -144,7 +144,7 @@ func (l *lab) compare(devices []string) (all map[string]counts, wrong []string) 
 		// while the interface goes away or comes back: those in a queue that is
 		// emptied, and those that it gives while the socket has no hook.
 		about := func(what string, gave, has uint64) {
-			if gave < has || gave > has+l.uncounted[d] {
+			if gave < has || gave > has+l.uncounted {
 				same(what, gave, has)
 			}
 		}

@@ -31,9 +31,9 @@ type lab struct {
 	// the running tender was started.
 	stations map[string]*station
 	before   map[string]counts
-	// uncounted is how many frames the kernel may have lost by a device without
+	// uncounted is how many frames the kernel may have lost at each device without
 	// counting them.
-	uncounted map[string]uint64
+	uncounted uint64
 	// stats is the path that --stats of the running tender serves.
 	stats   string
 	console *rig.Console
@@ -49,7 +49,7 @@ func newLab(t testing.TB, options []string, g *guest, devices ...string) *lab {
 	t.Helper()
 	hub, err := rig.NewNamespace("hub")
 	must(t, err)
-	l := &lab{t: t, hub: hub, guest: g, options: options, devices: devices, stations: map[string]*station{}, before: map[string]counts{}, uncounted: map[string]uint64{}, folder: t.TempDir()}
+	l := &lab{t: t, hub: hub, guest: g, options: options, devices: devices, stations: map[string]*station{}, before: map[string]counts{}, folder: t.TempDir()}
 	t.Cleanup(func() {
 		if t.Failed() && l.console != nil {
 			t.Logf("the guest's lines:\n%s", l.said())

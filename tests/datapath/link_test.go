@@ -21,9 +21,9 @@ func TestLinkChanges(t *testing.T) {
 		l.start()
 		there, back := both(l, "a", "b")
 		stop := meanwhile(there, back)
+		l.uncounted = 2 * 4 * 8 // for each change of a device
 		for range 2 {
 			for _, d := range l.devices {
-				l.uncounted[d] += 4 * 8 // for each change
 				for _, change := range [][2]string{{"down", "up"}, {"carrier off", "carrier on"}} {
 					for _, to := range change {
 						time.Sleep(50 * time.Millisecond)
